@@ -1,0 +1,194 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say what [Run] serves. Handler, Logger and Registry are required.
+type Options struct {
+	// Addr is where to listen, for instance ":8001". Listener, if it is set, is used instead.
+	Addr     string
+	Listener net.Listener
+	// MetricsAddr moves /metrics to a listener of its own; "" leaves it with the rest.
+	MetricsAddr string
+
+	Handler  http.Handler
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	// Ready is asked by /readyz, for at most 2 s: nil is ready, an error is the
+	// reason why not. Without Ready the service is always ready.
+	Ready func(context.Context) error
+	// Quiet names requests that are not written to the access log, such as the
+	// playlists. They are counted nevertheless.
+	Quiet func(*http.Request) bool
+	// Drain is how long requests in flight may take after the shutdown began; 0 is 10 s.
+	Drain time.Duration
+}
+
+// Handler is what [Run] serves on Addr: the operators' routes (/healthz,
+// /readyz, and /metrics unless it has a listener of its own), and Handler
+// inside the middleware. It may be called once per Registry.
+func Handler(o Options) http.Handler {
+	return newOps(o)
+}
+
+// ops serves the operators' routes before the service's own.
+type ops struct {
+	next     http.Handler
+	ready    func(context.Context) error
+	metrics  http.Handler // nil: not here
+	stopping atomic.Bool
+}
+
+func newOps(o Options) *ops {
+	m := &ops{ready: o.Ready}
+	if o.MetricsAddr == "" {
+		m.metrics = metricsHandler(o)
+	}
+	m.next = instrument(o.Handler, o.Logger, newMetrics(o.Registry), o.Quiet)
+	return m
+}
+
+func metricsHandler(o Options) http.Handler {
+	return promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelError),
+	})
+}
+
+func (m *ops) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		answerOps(w, r, nil)
+	case "/readyz":
+		answerOps(w, r, m.readiness(r.Context()))
+	case "/metrics":
+		if m.metrics == nil {
+			m.next.ServeHTTP(w, r)
+			return
+		}
+		m.metrics.ServeHTTP(w, r)
+	default:
+		m.next.ServeHTTP(w, r)
+	}
+}
+
+func (m *ops) readiness(ctx context.Context) error {
+	if m.stopping.Load() {
+		return errors.New("the service is stopping")
+	}
+	if m.ready == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return m.ready(ctx)
+}
+
+func answerOps(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		WriteProblem(w, r, http.StatusMethodNotAllowed, "Use GET or HEAD.")
+		return
+	}
+	if err != nil {
+		WriteProblem(w, r, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// Run listens and serves until ctx ends, then stops accepting, gives requests
+// in flight the time of Drain, and cuts off the rest. It returns an error when
+// it can't listen or the listener fails, nil after a shutdown.
+//
+// A main gives it the context of signal.NotifyContext and calls that context's
+// stop function as soon as it ends (context.AfterFunc(ctx, stop)): then a
+// second signal has its default effect and ends the process at once.
+func Run(ctx context.Context, o Options) error {
+	if o.Drain == 0 {
+		o.Drain = 10 * time.Second
+	}
+	listener, err := listen(ctx, o.Listener, o.Addr, "PORT")
+	if err != nil {
+		return err
+	}
+	handler := newOps(o)
+	servers := map[*http.Server]net.Listener{newServer(handler, o.Logger): listener}
+	o.Logger.Info("listening", "addr", listener.Addr().String(), "version", Version())
+	if o.MetricsAddr != "" {
+		l, err := listen(ctx, nil, o.MetricsAddr, "METRICS_PORT")
+		if err != nil {
+			_ = listener.Close()
+			return err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/metrics", metricsHandler(o))
+		servers[newServer(mux, o.Logger)] = l
+		o.Logger.Info("serving metrics", "addr", l.Addr().String())
+	}
+
+	group, running := errgroup.WithContext(ctx)
+	for server, l := range servers {
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-running.Done()
+			handler.stopping.Store(true)
+			// ctx has ended, but what it carries is still wanted.
+			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Drain)
+			defer cancel()
+			if err := server.Shutdown(drain); err != nil {
+				o.Logger.Warn("requests were cut off", "err", err, "drain", o.Drain.String())
+				_ = server.Close()
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	o.Logger.Info("stopped")
+	return err
+}
+
+func listen(ctx context.Context, l net.Listener, addr, variable string) (net.Listener, error) {
+	if l != nil {
+		return l, nil
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w (set %s to another port)", err, variable)
+	}
+	return l, nil
+}
+
+// newServer bounds everything that a peer can hold open. Connections idle for
+// longer than an ALB keeps them (60 s), so that it never reuses a closed one.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       95 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,281 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+func get(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestOperatorsRoutes(t *testing.T) {
+	var unready error
+	o := testOptions(io.Discard)
+	o.Ready = func(ctx context.Context) error {
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("Ready has no deadline")
+		}
+		return unready
+	}
+	h := Handler(o)
+	if w := get(h, "GET", "/healthz"); w.Code != 200 || w.Body.String() != "ok\n" {
+		t.Errorf("healthz: %d %q", w.Code, w.Body)
+	}
+	if w := get(h, "HEAD", "/readyz"); w.Code != 200 {
+		t.Errorf("readyz: %d", w.Code)
+	}
+	unready = errors.New("the disk is full")
+	w := get(h, "GET", "/readyz")
+	if w.Code != 503 || !strings.Contains(w.Body.String(), "the disk is full") || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("readyz: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := get(h, "GET", "/healthz"); w.Code != 200 {
+		t.Errorf("healthz while not ready: %d", w.Code)
+	}
+	if w := get(h, "POST", "/healthz"); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST healthz: %d %v", w.Code, w.Header())
+	}
+	get(h, "GET", "/nowhere")
+	if w := get(h, "GET", "/metrics"); w.Code != 200 || !strings.Contains(w.Body.String(), `http_requests_total{method="GET",route="none",status="404"} 1`) {
+		t.Errorf("metrics: %d %s", w.Code, w.Body)
+	}
+
+	o = testOptions(io.Discard)
+	o.MetricsAddr = ":9000"
+	if w := get(Handler(o), "GET", "/metrics"); w.Code != 404 {
+		t.Errorf("metrics on the main port although METRICS_PORT is set: %d", w.Code)
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	o := testOptions(io.Discard)
+	var seen string
+	o.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		seen = RequestID(ctx)
+	})
+	h := Handler(o)
+	for _, c := range []struct {
+		given string
+		kept  bool
+	}{
+		{"Root=1-67891233-abcdef012345678912345678", true},
+		{"", false},
+		{"a\x1b[31mb", false},
+		{"with blank", false},
+		{strings.Repeat("a", 129), false},
+	} {
+		w := get(h, "GET", "/", "X-Request-Id", c.given)
+		id := w.Header().Get("X-Request-Id")
+		if id == "" || id != seen || (id == c.given) != c.kept {
+			t.Errorf("given %q: header %q, context %q", c.given, id, seen)
+		}
+	}
+	if a, b := get(h, "GET", "/").Header().Get("X-Request-Id"), seen; a != b {
+		t.Errorf("%q != %q", a, b)
+	}
+	if RequestID(context.Background()) != "" {
+		t.Error("an id without a request")
+	}
+}
+
+func TestPanic(t *testing.T) {
+	var log bytes.Buffer
+	o := testOptions(&log)
+	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/late" {
+			_, _ = io.WriteString(w, "half an ans")
+		}
+		panic("secret detail")
+	})
+	h := Handler(o)
+	w := get(h, "GET", "/early")
+	var p Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 500 || p.Status != 500 || p.Instance == "" {
+		t.Errorf("%d %s: %v", w.Code, w.Body, err)
+	}
+	if strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("the answer tells the fault: %s", w.Body)
+	}
+	if !strings.Contains(log.String(), "secret detail") || !strings.Contains(log.String(), "TestPanic") {
+		t.Errorf("the log lacks the panic or its stack: %s", &log)
+	}
+	func() {
+		defer func() {
+			if recover() != http.ErrAbortHandler {
+				t.Error("a half answer does not cut the connection")
+			}
+		}()
+		get(h, "GET", "/late")
+	}()
+	if w := get(h, "GET", "/metrics"); !strings.Contains(w.Body.String(), "http_panics_total 2") {
+		t.Error("panics are not counted")
+	}
+}
+
+func TestAccessLog(t *testing.T) {
+	var log bytes.Buffer
+	o := testOptions(&log)
+	router := chi.NewRouter()
+	router.Use(Route)
+	router.Get("/channels/{id}", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "four")
+	})
+	o.Handler = router
+	o.Quiet = func(r *http.Request) bool { return r.URL.Path == "/channels/quiet" }
+	h := Handler(o)
+	get(h, "GET", "/channels/a%0Ab?token=secret", "User-Agent", "x\ny")
+	get(h, "GET", "/channels/quiet")
+	get(h, "BREW", "/pot")
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("want 2 lines, one request is quiet:\n%s", &log)
+	}
+	var line map[string]any
+	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line["route"] != "/channels/{id}" || line["status"] != 418.0 || line["bytes"] != 4.0 || line["path"] != "/channels/a\nb" {
+		t.Errorf("line: %v", line)
+	}
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the query is in the log: %s", &log)
+	}
+	metrics := get(h, "GET", "/metrics").Body.String()
+	for _, want := range []string{
+		`http_requests_total{method="GET",route="/channels/{id}",status="418"} 2`,
+		`http_requests_total{method="other",route="none",status="405"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics lack %s:\n%s", want, metrics)
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + listener.Addr().String()
+	entered, release := make(chan struct{}), make(chan struct{})
+	o := testOptions(io.Discard)
+	o.Listener, o.MetricsAddr = listener, "127.0.0.1:0"
+	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-release
+		_, _ = io.WriteString(w, "whole")
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- Run(ctx, o) }()
+
+	answer := make(chan string, 1)
+	go func() {
+		resp, err := http.Get(base + "/slow")
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		answer <- string(body)
+	}()
+	<-entered
+	cancel()
+	close(release)
+	if got := <-answer; got != "whole" {
+		t.Errorf("the request in flight got %q", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if _, err := http.Get(base + "/healthz"); err == nil {
+		t.Error("still listening")
+	}
+}
+
+func TestRunCutsOffAfterDrain(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan struct{})
+	o := testOptions(io.Discard)
+	o.Listener, o.Drain = listener, time.Millisecond
+	o.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- Run(ctx, o) }()
+	go func() {
+		if resp, err := http.Get("http://" + listener.Addr().String()); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	<-entered
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunPortTaken(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	o := testOptions(io.Discard)
+	o.Addr = listener.Addr().String()
+	if err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "set PORT") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The hot path of the engine: a quiet request for a small body.
+func BenchmarkHandler(b *testing.B) {
+	body := []byte("#EXTM3U\n")
+	plain := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
+	o := testOptions(io.Discard)
+	o.Handler = plain
+	o.Quiet = func(*http.Request) bool { return true }
+	for name, h := range map[string]http.Handler{"plain": plain, "service": Handler(o)} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "/live/master.m3u8?channel=one", nil)
+			w := discard{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
