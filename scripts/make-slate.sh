@@ -27,7 +27,7 @@ trap 'rm -rf "$tmp"' EXIT
 rm -rf "$out"
 mkdir -p "$out"/{ts,ts-demuxed,fmp4,fmp4-muxed,audio-ts,audio-aac,audio-fmp4,text}
 
-ff() { ffmpeg -nostdin -hide_banner -loglevel error -fflags +bitexact "$@"; }
+ff() { ffmpeg -y -nostdin -hide_banner -loglevel error -fflags +bitexact "$@"; }
 
 font=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 

@@ -232,7 +232,7 @@ func TestSegments(t *testing.T) {
 		t.Run(tc.playlist, func(t *testing.T) {
 			t.Parallel()
 			init, files := media(t, tc.playlist)
-			for _, i := range []int{0, 1, segments - 1} { // that all are alike, their sizes tell
+			for _, i := range []int{0, 1, segments - 1} {
 				f := files[i]
 				count := map[string]int{}
 				for _, p := range probe(t, ffprobe, init, f) {
