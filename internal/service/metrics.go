@@ -1,9 +1,13 @@
 package service
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +33,21 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	panics   prometheus.Counter
+
+	// known holds the series in use: a playlist request must not pay for
+	// hashing label values. The map is replaced, never changed.
+	known atomic.Pointer[map[seriesKey]series]
+	grow  sync.Mutex // guards the replacement of known
+}
+
+type seriesKey struct {
+	route, method string
+	status        int
+}
+
+type series struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -47,16 +66,33 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Request handlers that panicked; each is a bug.",
 		}),
 	}
+	m.known.Store(&map[seriesKey]series{})
 	reg.MustRegister(m.requests, m.duration, m.panics)
 	return m
 }
 
 func (m *metrics) observe(route, method string, status int, elapsed time.Duration) {
-	if route == "" {
-		route = "none"
+	key := seriesKey{route, methodLabel(method), status}
+	s, ok := (*m.known.Load())[key]
+	if !ok {
+		s = m.add(key)
 	}
-	m.requests.WithLabelValues(route, methodLabel(method), statusLabel(status)).Inc()
-	m.duration.WithLabelValues(route).Observe(elapsed.Seconds())
+	s.requests.Inc()
+	s.duration.Observe(elapsed.Seconds())
+}
+
+func (m *metrics) add(key seriesKey) series {
+	route := cmp.Or(key.route, "none")
+	s := series{
+		requests: m.requests.WithLabelValues(route, key.method, strconv.Itoa(key.status)),
+		duration: m.duration.WithLabelValues(route),
+	}
+	m.grow.Lock()
+	defer m.grow.Unlock()
+	known := maps.Clone(*m.known.Load())
+	known[key] = s
+	m.known.Store(&known)
+	return s
 }
 
 // methodLabel keeps strangers from making time series: a method is any token.
@@ -66,16 +102,4 @@ func methodLabel(method string) string {
 		return method
 	}
 	return "other"
-}
-
-func statusLabel(status int) string {
-	switch status { // the frequent ones without an allocation
-	case 200:
-		return "200"
-	case 304:
-		return "304"
-	case 404:
-		return "404"
-	}
-	return strconv.Itoa(status)
 }
