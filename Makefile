@@ -1,0 +1,70 @@
+# Needs Go only, except where a target says otherwise.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 1m
+PKG      ?= ./...
+
+# The race detector needs cgo, and so a C compiler.
+RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/schedule and bin/engine
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine
+
+.PHONY: demo
+demo: ## a channel on air at http://localhost:8000/live/master.m3u8?channel=demo
+	@mkdir -p bin && CGO_ENABLED=0 go build -o bin/demo ./cmd/demo && exec bin/demo
+
+.PHONY: test
+test: ## every test; what a test lacks (ffmpeg, chromium, ...) is listed at the end
+ifeq ($(RACE),)
+	@echo "*** No C compiler: testing WITHOUT the race detector. ***" >&2
+endif
+	go run ./scripts/testreport $(RACE) $(PKG)
+
+.PHONY: race
+race: ## every test with the race detector, uncached; needs a C compiler
+	go run ./scripts/testreport -race -count=1 $(PKG)
+
+.PHONY: check
+check: ## formatting, vet, go fix, go.mod
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go fix -diff ./...
+	go mod tidy -diff
+
+.PHONY: lint
+lint: ## golangci-lint where it is installed, staticcheck otherwise
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; \
+	else echo "golangci-lint is not installed: staticcheck instead" >&2; go tool -modfile=tools/go.mod staticcheck ./...; fi
+
+.PHONY: fix
+fix: ## rewrite to current Go and format
+	go fix ./...
+	gofmt -w .
+
+.PHONY: generate
+generate: ## what is committed but made: the OpenAPI document
+	go generate ./...
+
+.PHONY: bench
+bench: ## benchmarks of PKG
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: fuzz
+fuzz: ## every fuzz test of PKG for FUZZTIME (1m)
+	@go list $(PKG) | while read -r pkg; do \
+	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	  done; done
+
+.PHONY: images
+images: ## consuo-schedule:VERSION and consuo-engine:VERSION; needs Docker with BuildKit
+	docker build -f Dockerfile.schedule --build-arg VERSION=$(VERSION) -t consuo-schedule:$(VERSION) .
+	docker build -f Dockerfile.engine --build-arg VERSION=$(VERSION) -t consuo-engine:$(VERSION) .
