@@ -1,0 +1,293 @@
+package timeline
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"consuo/internal/playlog"
+)
+
+const (
+	// alignment is how far apart the boundaries of video tracks may lie at a
+	// cut.
+	alignment = 100 * time.Millisecond
+	// overlap is how much of a track's last segment may reach into the next
+	// cut, and of its first one into the cut before.
+	overlap = 500 * time.Millisecond
+)
+
+// Feed is an asset as it feeds the tracks of a channel: one source a track,
+// with the rules of where the tracks may be cut together. It is immutable.
+//
+// Positions are those of the primary track: boundary i lies before its segment
+// i, boundary 0 is the asset's start, boundary len its end. What another track
+// does there follows from the position.
+type Feed struct {
+	Source playlog.Source // what a cut that plays it says
+	Asset  *Asset
+
+	tracks []track
+	length time.Duration // of the primary
+}
+
+// track is a source as it plays on one track of a channel.
+type track struct {
+	*segments
+	video  bool
+	count  int   // segments that play before the asset's end, see leave
+	breaks []int // indexes of the segments that carry the primary's inner discontinuities, ascending
+}
+
+// newFeed checks that the tracks can be cut together. longestOf is the longest
+// segment that the channel's operator allows; 0: any.
+func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, target time.Duration) (*Feed, error) {
+	f := &Feed{
+		Source: playlog.Source{URI: asset.URI, Digest: asset.Digest, Feeds: feeds},
+		Asset:  asset,
+		length: sources[0].total(),
+	}
+	for k, s := range sources {
+		f.tracks = append(f.tracks, track{segments: s, video: video[k]})
+	}
+	primary := &f.tracks[0]
+	for k := range f.tracks {
+		t := &f.tracks[k]
+		if err := t.align(primary, target); err != nil {
+			return nil, fmt.Errorf("track %d: %w", k, err)
+		}
+	}
+	for k := range f.tracks {
+		t := &f.tracks[k]
+		t.count = f.leave(k, primary.len())
+		if t.count == 0 {
+			return nil, fmt.Errorf("track %d has no segment before the asset's end", k)
+		}
+		if n := len(t.breaks); n > 0 && t.breaks[n-1] >= t.count {
+			return nil, fmt.Errorf("track %d: a discontinuity lies at its end", k)
+		}
+	}
+	return f, nil
+}
+
+// align settles which segments of the track carry the discontinuities of the
+// primary: those at its nearest boundaries. Design §2: an asset whose own
+// differ by more than half a target duration is refused.
+func (t *track) align(primary *track, target time.Duration) error {
+	if t.segments == primary.segments {
+		t.breaks = primary.segments.breaks
+		return nil
+	}
+	t.breaks = nil
+	for _, b := range primary.segments.breaks {
+		at := primary.start(b)
+		i := t.boundary(at)
+		if i == t.len() {
+			i--
+		}
+		if n := len(t.breaks); i == 0 || n > 0 && t.breaks[n-1] >= i {
+			return fmt.Errorf("the discontinuity of the first video at %s has no segment boundary of its own here", at)
+		}
+		if off := (t.start(i) - at).Abs(); off > target/2 {
+			return fmt.Errorf("the discontinuity of the first video at %s is %s from the nearest segment boundary, more than half a target duration", at, off)
+		}
+		t.breaks = append(t.breaks, i)
+	}
+	for _, b := range t.segments.breaks {
+		at := t.start(b)
+		if off := (primary.start(primary.nearestBreak(at)) - at).Abs(); off > target/2 {
+			return fmt.Errorf("its discontinuity at %s is more than half a target duration from any of the first video", at)
+		}
+	}
+	return nil
+}
+
+// nearestBreak returns the index of the segment with an inner discontinuity
+// that is nearest to asset time at; 0 or len(), the asset's ends, count too.
+func (t *track) nearestBreak(at time.Duration) int {
+	nearest, off := 0, at
+	for _, b := range append(slices.Clone(t.segments.breaks), t.len()) {
+		if d := (t.start(b) - at).Abs(); d < off {
+			nearest, off = b, d
+		}
+	}
+	return nearest
+}
+
+func (f *Feed) primary() *track { return &f.tracks[0] }
+
+// leave returns how many segments of track k have played when the primary is
+// left at boundary i. A video track leaves at its nearest boundary. Any other
+// leaves at the first that does not leave a hole, if that reaches into what
+// follows by less than overlap, else at the one before: then there is a hole
+// of less than a segment.
+func (f *Feed) leave(k, i int) int {
+	t := &f.tracks[k]
+	if t.segments == f.primary().segments {
+		return i
+	}
+	at := f.primary().start(i)
+	if t.video {
+		return t.boundary(at)
+	}
+	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] >= at }) // boundary n+1 is the first at or after
+	if n < t.len() && t.ends[n]-at < overlap {
+		return n + 1
+	}
+	return n
+}
+
+// enter returns the first segment of track k when the primary begins with its
+// segment i: the mirror image of leave.
+func (f *Feed) enter(k, i int) int {
+	t := &f.tracks[k]
+	if t.segments == f.primary().segments {
+		return i
+	}
+	at := f.primary().start(i)
+	if t.video {
+		return t.boundary(at)
+	}
+	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] > at }) // segment n spans at
+	if n < t.len() && at-t.start(n) < overlap {
+		return n
+	}
+	return min(n+1, t.len())
+}
+
+// positions returns where every track is when the primary begins with its
+// segment i.
+func (f *Feed) positions(i int) []playlog.Position {
+	p := make([]playlog.Position, len(f.tracks))
+	for k := range p {
+		p[k].First = f.enter(k, i)
+	}
+	return p
+}
+
+// canCut says whether boundary i is a point at which an asset can be left and
+// entered: every video track has a boundary there, every track is on the same
+// side of each inner discontinuity, and none of those is just one segment
+// away, or the cut would move onto it (design §2).
+func (f *Feed) canCut(i int) bool {
+	p := f.primary()
+	if i <= 0 || i >= p.len() {
+		return i == 0 || i == p.len()
+	}
+	at := p.start(i)
+	onBreak := slices.Contains(p.breaks, i)
+	for k := range f.tracks {
+		t := &f.tracks[k]
+		if t.segments == p.segments {
+			continue
+		}
+		leave, enter := f.leave(k, i), f.enter(k, i)
+		if t.video && (t.start(leave)-at).Abs() > alignment {
+			return false
+		}
+		if leave == 0 || enter >= t.count {
+			return false
+		}
+		for j, b := range p.breaks {
+			if (b < i) != (t.breaks[j] < leave) || (b > i) != (t.breaks[j] > enter) {
+				return false
+			}
+		}
+	}
+	if !onBreak {
+		return !slices.Contains(p.breaks, i-1) && !slices.Contains(p.breaks, i+1)
+	}
+	return true
+}
+
+// nearestCut returns the boundary nearest to asset time at, of those from lo
+// to hi at which the feed can be cut, or -1.
+func (f *Feed) nearestCut(at time.Duration, lo, hi int, usable func(i int) bool) int {
+	p := f.primary()
+	from := min(max(p.boundary(at), lo), hi)
+	best := -1
+	better := func(i int) bool {
+		return best < 0 || (p.start(i)-at).Abs() < (p.start(best)-at).Abs()
+	}
+	for i := from; i >= lo; i-- {
+		if f.canCut(i) && usable(i) {
+			best = i
+			break
+		}
+	}
+	for i := from + 1; i <= hi && better(i); i++ {
+		if f.canCut(i) && usable(i) {
+			best = i
+			break
+		}
+	}
+	return best
+}
+
+// innerBreaks returns how many inner discontinuities the primary passes after
+// its segment first and before boundary i.
+func (f *Feed) innerBreaks(k, first, i int) int64 {
+	b := f.tracks[k].breaks
+	lo, _ := slices.BinarySearch(b, first+1)
+	hi, _ := slices.BinarySearch(b, i)
+	return int64(max(hi-lo, 0))
+}
+
+// longest returns the longest segment of any track.
+func (f *Feed) longest() time.Duration {
+	var d time.Duration
+	for _, t := range f.tracks {
+		d = max(d, t.longest)
+	}
+	return d
+}
+
+// nearestExit returns the boundary after segment first at which the asset can
+// be left, nearest to asset time at. There always is one: the asset's end.
+func (f *Feed) nearestExit(at time.Duration, first int) int {
+	return f.nearestExitFrom(at, first, 0)
+}
+
+// nearestExitFrom is nearestExit among the boundaries from lo on, or -1.
+func (f *Feed) nearestExitFrom(at time.Duration, first, lo int) int {
+	enter := f.positions(first)
+	return f.nearestCut(at, max(lo, first+1), f.primary().len(), func(i int) bool {
+		for k := range f.tracks { // at least one segment a track
+			if f.leave(k, i) <= enter[k].First {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// nearestEntry returns the boundary nearest to asset time at from which the
+// asset can play on, or -1 where its end is nearer.
+func (f *Feed) nearestEntry(at time.Duration) int {
+	n := f.primary().len()
+	i := f.nearestCut(at, 0, n, func(i int) bool {
+		if i == n {
+			return true
+		}
+		for k := range f.tracks {
+			if f.enter(k, i) >= f.tracks[k].count {
+				return false
+			}
+		}
+		return true
+	})
+	if i == n {
+		return -1
+	}
+	return i
+}
+
+// boundaryFrom returns the first boundary at or after asset time t; len()+1 if
+// there is none.
+func (s *segments) boundaryFrom(t time.Duration) int {
+	if t <= 0 {
+		return 0
+	}
+	return 1 + sort.Search(s.len(), func(i int) bool { return s.ends[i] >= t })
+}

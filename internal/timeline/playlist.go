@@ -1,0 +1,178 @@
+package timeline
+
+import (
+	"sort"
+	"strconv"
+	"time"
+
+	"consuo/internal/playlog"
+)
+
+// Window is what a track's playlist lists at an instant: the segments with
+// media sequence numbers First to Last. Where Last is below First nothing has
+// been recorded yet.
+type Window struct {
+	First, Last    int64
+	TargetDuration time.Duration
+}
+
+// Window returns what track k lists at t: segments that have been recorded,
+// start + duration <= t.
+//
+// The head is chosen on the primary: the latest segment with which the listed
+// ones sum to the window's length or more. Other tracks begin with their first
+// segment that ends after the date of that one.
+func (tl *Timeline) Window(k int, t time.Time) Window {
+	end, cut := tl.next(0, t)
+	head := tl.head(end-1, cut)
+	target := tl.entries[cut].TargetDuration
+	if k == 0 {
+		return Window{head, end - 1, target}
+	}
+	e, p := tl.segment(0, head)
+	first, _ := tl.next(k, e.date(0, p))
+	end, _ = tl.next(k, t)
+	return Window{first, end - 1, target}
+}
+
+// head returns the first listed segment of the primary when last, of the cut
+// with index cut, is the last.
+func (tl *Timeline) head(last int64, cut int) int64 {
+	for cut > 0 && tl.entries[cut].Tracks[0].MediaSequence > last {
+		cut--
+	}
+	least := tl.entries[0].Tracks[0].MediaSequence
+	want := tl.length(&tl.entries[cut])
+	n, at := last+1, cut
+	for sum := time.Duration(0); sum < want && n > least; {
+		n--
+		for at > 0 && tl.entries[at].Tracks[0].MediaSequence > n {
+			at--
+		}
+		e := &tl.entries[at]
+		p := e.place(0, n-e.Tracks[0].MediaSequence)
+		sum += p.feed.primary().duration(p.index)
+	}
+	// Where the target duration grew, the window did: segments that had left
+	// by then must not come back.
+	for i := cut; i > at; i-- {
+		if tl.length(&tl.entries[i]) > tl.length(&tl.entries[i-1]) {
+			return max(n, tl.head(tl.entries[i].Tracks[0].MediaSequence-1, i-1))
+		}
+	}
+	return n
+}
+
+// NextChange returns the first instant after t at which the playlist of track
+// k is another one.
+func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
+	now := tl.Window(k, t)
+	// Between two changes of the playlist the primary may move several times,
+	// where its segments are the shorter ones; but never for long.
+	for at, tries := t, 0; ; tries++ {
+		at = tl.nextEnd(0, at)
+		if k != 0 {
+			if own := tl.nextEnd(k, t); !own.After(at) {
+				return own
+			}
+		}
+		if k == 0 || tries == 1000 || tl.Window(k, at) != now {
+			return at
+		}
+	}
+}
+
+// nextEnd returns the end of the first segment of track k that is not recorded
+// at t.
+func (tl *Timeline) nextEnd(k int, t time.Time) time.Time {
+	n, cut := tl.next(k, t)
+	e := &tl.entries[cut]
+	return e.end(k, e.place(k, n-e.Tracks[k].MediaSequence))
+}
+
+// AppendPlaylist appends the media playlist of track k at t to dst. It lists
+// at least one segment if t is not before the timeline's beginning.
+func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int, t time.Time) []byte {
+	w := tl.Window(k, t)
+	cut := tl.cutOf(k, w.First)
+	e := &tl.entries[cut]
+	number, tag := e.discontinuity(k, e.place(k, w.First-e.Tracks[k].MediaSequence))
+	if tag {
+		number-- // the tag is still there: draft 6.2.2 counts those that left
+	}
+	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
+	dst = strconv.AppendInt(dst, int64(settings.Version), 10)
+	dst = append(dst, "\n#EXT-X-TARGETDURATION:"...)
+	dst = strconv.AppendInt(dst, int64(w.TargetDuration/time.Second), 10)
+	dst = append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...)
+	dst = strconv.AppendInt(dst, w.First, 10)
+	dst = append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...)
+	dst = strconv.AppendInt(dst, number, 10)
+	dst = append(dst, '\n')
+
+	scope := scope{}
+	for n := w.First; n <= w.Last; n++ {
+		for cut+1 < len(tl.entries) && tl.entries[cut+1].Tracks[k].MediaSequence <= n {
+			cut++
+		}
+		e := &tl.entries[cut]
+		p := e.place(k, n-e.Tracks[k].MediaSequence)
+		_, tag := e.discontinuity(k, p)
+		if tag {
+			dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
+		}
+		track := &p.feed.tracks[k]
+		dst = scope.append(dst, track.before(p.index), tag || n == w.First)
+		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
+		dst = appendDate(dst, e.date(k, p))
+		dst = append(dst, '\n')
+		dst = append(dst, track.cues[p.index]...)
+		dst = append(dst, track.text[track.at[p.index]:track.at[p.index+1]]...)
+	}
+	return dst
+}
+
+// appendDate appends a date rounded to milliseconds from its exact value, so
+// that errors can't add up.
+func appendDate(dst []byte, t time.Time) []byte {
+	return t.Add(time.Millisecond/2).AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+}
+
+// scope follows what EXT-X-KEY and EXT-X-MAP have put in force while a
+// playlist is written.
+type scope struct {
+	keys keys
+	init string
+}
+
+// append writes what has to change before a segment, in the order in which its
+// own playlist has it; restate writes the init section again, as is usual
+// after a discontinuity.
+func (s *scope) append(dst []byte, p *prelude, restate bool) []byte {
+	if p.init != "" && (restate || p.init != s.init) {
+		dst = s.appendKeys(dst, p.initKeys)
+		dst = append(dst, p.init...)
+		s.init = p.init
+	}
+	return s.appendKeys(dst, p.keys)
+}
+
+func (s *scope) appendKeys(dst []byte, k keys) []byte {
+	if k.text == s.keys.text {
+		return dst
+	}
+	// A key stays in force until another one with its KEYFORMAT or
+	// METHOD=NONE (draft 4.4.4.4): where the set of formats changes, those of
+	// before would stay.
+	if s.keys.text != "" && s.keys.formats != k.formats {
+		dst = append(dst, "#EXT-X-KEY:METHOD=NONE\n"...)
+	}
+	s.keys = k
+	return append(dst, k.text...)
+}
+
+// OnAir returns the cut that plays on the primary at t.
+func (tl *Timeline) OnAir(t time.Time) *Entry {
+	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t) })
+	return &tl.entries[max(i-1, 0)]
+}

@@ -1,0 +1,217 @@
+package timeline
+
+import (
+	"sort"
+	"time"
+
+	"consuo/internal/playlog"
+)
+
+// Entry is a cut with the feeds that it names.
+type Entry struct {
+	playlog.Cut
+	asset  *Feed
+	filler *Feed // the asset itself where it loops
+}
+
+// NewEntry puts a cut together with its feeds; filler is nil for a cut that
+// loops its asset.
+func NewEntry(cut playlog.Cut, asset, filler *Feed) Entry {
+	if cut.Loop {
+		filler = asset
+	}
+	return Entry{Cut: cut, asset: asset, filler: filler}
+}
+
+// Timeline is a playout log, or its latest part, with the feeds that its cuts
+// name. It says what airs at every instant. It is immutable.
+type Timeline struct {
+	entries []Entry
+	window  time.Duration
+}
+
+// New returns a timeline. Entries are in order and have at least one; window
+// is what a playlist should list at least. What lies before the last rebase is
+// dropped: no window reaches back over it.
+func New(entries []Entry, window time.Duration) *Timeline {
+	for i := len(entries) - 1; i > 0; i-- {
+		if entries[i].Rebase {
+			entries = entries[i:]
+			break
+		}
+	}
+	return &Timeline{entries: entries, window: window}
+}
+
+// Last returns the last cut of the log.
+func (tl *Timeline) Last() *Entry { return &tl.entries[len(tl.entries)-1] }
+
+// Entries returns the cuts, which must not be changed.
+func (tl *Timeline) Entries() []Entry { return tl.entries }
+
+// With returns a timeline that goes on with more cuts, without the old ones
+// that no window from now on can reach.
+func (tl *Timeline) With(now time.Time, more ...Entry) *Timeline {
+	entries := make([]Entry, 0, len(tl.entries)+len(more))
+	entries = append(append(entries, tl.entries...), more...)
+	// A window needs the segments that sum to its length, the last of which
+	// may have begun a segment earlier; everything twice, to be far from it.
+	reach := now.Add(-2 * (tl.length(&entries[len(entries)-1]) + longest(entries)))
+	drop := 0
+	for drop+2 < len(entries) && entries[drop+2].Start.Before(reach) {
+		drop++
+	}
+	return New(entries[drop:len(entries):len(entries)], tl.window)
+}
+
+func longest(entries []Entry) time.Duration {
+	var d time.Duration
+	for _, e := range entries {
+		d = max(d, e.asset.longest(), e.filler.longest())
+	}
+	return d
+}
+
+// length returns how long a window is at least while a cut is on air: draft
+// 6.2.2 forbids to remove a segment while what is left is shorter than three
+// target durations.
+func (tl *Timeline) length(e *Entry) time.Duration {
+	return max(tl.window, 3*e.TargetDuration)
+}
+
+// place is where a segment of a cut lies in its feed.
+type place struct {
+	feed  *Feed
+	loop  int64 // 0: the cut's asset, n: the n-th repetition of its filler
+	index int   // of the segment
+}
+
+// rest returns how many segments of the cut's own asset play on track k.
+func (e *Entry) rest(k int) int64 {
+	return int64(e.asset.tracks[k].count - e.Tracks[k].First)
+}
+
+// place returns where segment x of the cut, counted from 0 on track k, lies.
+func (e *Entry) place(k int, x int64) place {
+	rest := e.rest(k)
+	if x < rest {
+		return place{e.asset, 0, e.Tracks[k].First + int(x)}
+	}
+	x -= rest
+	n := int64(e.filler.tracks[k].count)
+	return place{e.filler, 1 + x/n, int(x % n)}
+}
+
+// offset returns the asset time at which the primary begins.
+func (e *Entry) offset() time.Duration { return e.asset.primary().start(e.Tracks[0].First) }
+
+// loopStart returns the date at which asset time 0 of a loop lies.
+func (e *Entry) loopStart(loop int64) time.Time {
+	if loop == 0 {
+		return e.Start.Add(-e.offset())
+	}
+	return e.Start.Add(e.asset.length - e.offset() + time.Duration(loop-1)*e.filler.length)
+}
+
+// date returns when a segment begins. On every loop all tracks are anchored to
+// the primary again (design §2, "Counters and dates").
+func (e *Entry) date(k int, p place) time.Time {
+	return e.loopStart(p.loop).Add(p.feed.tracks[k].start(p.index))
+}
+
+func (e *Entry) end(k int, p place) time.Time {
+	return e.loopStart(p.loop).Add(p.feed.tracks[k].ends[p.index])
+}
+
+// first returns the segment of track k that the place's loop begins with.
+func (e *Entry) first(k int, p place) int {
+	if p.loop == 0 {
+		return e.Tracks[k].First
+	}
+	return 0
+}
+
+// discontinuity returns the discontinuity number of a segment, and whether a
+// tag stands before it.
+func (e *Entry) discontinuity(k int, p place) (number int64, tag bool) {
+	first := e.first(k, p)
+	number = e.DiscontinuitySequence + e.loopBreaks(p.loop) + p.feed.innerBreaks(k, first, p.index+1)
+	tag = p.index == first || p.feed.innerBreaks(k, first, p.index+1) > p.feed.innerBreaks(k, first, p.index)
+	return number, tag
+}
+
+// loopBreaks returns how many discontinuities lie between the first segment of
+// the cut and the first of a loop, that one's included.
+func (e *Entry) loopBreaks(loop int64) int64 {
+	if loop == 0 {
+		return 0
+	}
+	own := e.asset.innerBreaks(0, e.Tracks[0].First, e.asset.primary().len())
+	filler := e.filler.innerBreaks(0, 0, e.filler.primary().len())
+	return own + loop + (loop-1)*filler
+}
+
+// recorded returns how many segments of the cut have ended on track k at t, if
+// no other cut follows. A playlist lists a segment once it "has been
+// recorded", and then all before it.
+func (e *Entry) recorded(k int, t time.Time) int64 {
+	loop := int64(0)
+	if after := t.Sub(e.loopStart(1)); after >= 0 {
+		loop = 1 + int64(after/e.filler.length)
+	}
+	// A track's last segment may reach into the next loop; as long as it
+	// does, that loop has not begun on this track.
+	if loop > 0 {
+		before := e.lastOf(k, loop-1)
+		if e.end(k, before).After(t) {
+			loop--
+		}
+	}
+	feed := e.filler
+	done := e.rest(k) + (loop-1)*int64(feed.tracks[k].count)
+	if loop == 0 {
+		feed, done = e.asset, 0
+	}
+	track := &feed.tracks[k]
+	at := t.Sub(e.loopStart(loop))
+	n := sort.Search(track.count, func(i int) bool { return track.ends[i] > at })
+	first := e.first(k, place{loop: loop})
+	return done + int64(max(n-first, 0))
+}
+
+// lastOf returns the place of a loop's last segment.
+func (e *Entry) lastOf(k int, loop int64) place {
+	feed := e.filler
+	if loop == 0 {
+		feed = e.asset
+	}
+	return place{feed, loop, feed.tracks[k].count - 1}
+}
+
+// cutOf returns the index of the cut that has segment number n of track k; the
+// earliest where n lies before all.
+func (tl *Timeline) cutOf(k int, n int64) int {
+	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Tracks[k].MediaSequence > n })
+	return max(i-1, 0)
+}
+
+// next returns the media sequence number of the first segment of track k that
+// is not recorded at t, and the index of its cut.
+func (tl *Timeline) next(k int, t time.Time) (n int64, cut int) {
+	// Segments of a track may reach into the next cut by overlap, and begin
+	// before it by as much: start the walk one cut early.
+	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t.Add(overlap)) })
+	for i = max(i-2, 0); ; i++ {
+		e := &tl.entries[i]
+		n = e.Tracks[k].MediaSequence + e.recorded(k, t)
+		if i+1 == len(tl.entries) || n < tl.entries[i+1].Tracks[k].MediaSequence {
+			return n, i
+		}
+	}
+}
+
+// segment returns the cut of segment number n of track k and its place there.
+func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
+	e := &tl.entries[tl.cutOf(k, n)]
+	return e, e.place(k, n-e.Tracks[k].MediaSequence)
+}
