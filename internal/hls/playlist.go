@@ -21,6 +21,8 @@ type Multivariant struct {
 	IndependentSegments bool
 	Variants            []Variant // in the playlist's order, I-frame variants left out
 	Renditions          []Rendition
+	Variables           map[string]string // of EXT-X-DEFINE: what its media playlists may import
+	Warnings            []string          // what was left out or repaired, for the operator; bounded
 }
 
 // Variant is an EXT-X-STREAM-INF (draft 4.4.6.2) and the URI after it.
@@ -84,6 +86,8 @@ type Media struct {
 	IFramesOnly           bool
 	EndList               bool
 	Segments              []Segment
+	TailCues              []string // cue tags after the last segment: they take effect where the asset ends
+	Warnings              []string // what was left out or repaired, for the operator; bounded
 }
 
 // Segment is a media segment with all that is needed to play it on its own.

@@ -1,0 +1,35 @@
+package hls
+
+import "time"
+
+// Limits of a playlist. They are far above what real assets have, and so low
+// that a hostile playlist costs little more than its own size.
+const (
+	maxBody = 32 << 20
+	maxLine = 1 << 20 // bytes; a key's data: URI or a signed URL can be long
+
+	// 100,000 segments are more than two days of two-second segments.
+	maxSegments       = 100_000
+	maxTags           = 1_000_000 // in one playlist
+	maxTagsPerSegment = 1_000
+	maxStreams        = 500 // EXT-X-STREAM-INF, and as many EXT-X-MEDIA
+
+	// The attribute parser below us makes several allocations for each "=".
+	maxEqualsPerLine = 1_024
+	maxEquals        = 2_000_000
+
+	maxKeys      = 32 // in force at a time, one per KEYFORMAT
+	maxVariables = 256
+	maxExpanded  = maxBody // bytes that variables put into one playlist
+
+	// A subtitle rendition may be one segment as long as the film.
+	maxSegmentDuration = 24 * time.Hour
+	maxDuration        = 31 * 24 * time.Hour
+
+	// Segments of no length are legal and real (a last segment of a few
+	// audio samples, rounded), but a window of seconds must not hold
+	// thousands of them.
+	maxSegmentsPerSecond = 100
+
+	maxWarnings = 20
+)

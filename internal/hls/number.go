@@ -1,0 +1,80 @@
+package hls
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseSeconds reads a decimal-floating-point number of seconds (draft 4.2),
+// exact to the nanosecond; further digits are rounded. Signs, exponents, NaN
+// and what does not fit are refused.
+func parseSeconds(s string) (time.Duration, bool) {
+	whole, fraction, dot := strings.Cut(s, ".")
+	if whole == "" || dot && fraction == "" || len(whole) > 9 || len(fraction) > 40 ||
+		!isDigits(whole) || !isDigits(fraction) {
+		return 0, false
+	}
+	seconds, _ := strconv.ParseInt(whole, 10, 64) // nine digits always fit
+	var nanos int64
+	for i := range 9 {
+		nanos *= 10
+		if i < len(fraction) {
+			nanos += int64(fraction[i] - '0')
+		}
+	}
+	if len(fraction) > 9 && fraction[9] >= '5' {
+		nanos++
+	}
+	return time.Duration(seconds)*time.Second + time.Duration(nanos), true
+}
+
+// appendSeconds writes d, which is not negative, as decimal seconds in as few
+// digits as give it exactly.
+func appendSeconds(dst []byte, d time.Duration) []byte {
+	dst = strconv.AppendInt(dst, int64(d/time.Second), 10)
+	fraction := int64(d % time.Second)
+	if fraction == 0 {
+		return dst
+	}
+	digits := strconv.FormatInt(int64(time.Second)+fraction, 10)[1:]
+	dst = append(dst, '.')
+	return append(dst, strings.TrimRight(digits, "0")...)
+}
+
+// parseInteger reads a decimal-integer (draft 4.2) that fits an int64.
+func parseInteger(s string) (int64, bool) {
+	if s == "" || !isDigits(s) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// dateLayouts are forms of ISO 8601 that packagers write; the last has no
+// zone, which is then taken for UTC.
+var dateLayouts = []string{
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05.999999999Z0700",
+	"2006-01-02T15:04:05.999999999Z07",
+	"2006-01-02T15:04:05.999999999",
+}
+
+// parseDate reads a date of EXT-X-PROGRAM-DATE-TIME or EXT-X-DATERANGE.
+func parseDate(s string) (time.Time, bool) {
+	for _, layout := range dateLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

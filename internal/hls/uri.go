@@ -1,0 +1,154 @@
+package hls
+
+import (
+	"net/url"
+	"strings"
+)
+
+// resolver makes URI references of one playlist absolute.
+type resolver struct {
+	base *url.URL
+	dir  string // the base up to its last slash, as it is written
+}
+
+func newResolver(base string) (*resolver, *Error) {
+	u, err := url.Parse(escapeUnsafe(base))
+	if err != nil {
+		return nil, errorf(BadURI, 0, "the playlist's own URL can't be parsed")
+	}
+	// A user name and password are for the one who fetches: they must not
+	// spread to the segments' URIs, which viewers see.
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	if e := checkHTTP(u); e != nil {
+		return nil, e
+	}
+	r := &resolver{base: u}
+	dir, err := u.Parse(".")
+	if err != nil {
+		return nil, errorf(BadURI, 0, "the playlist's own URL can't be parsed")
+	}
+	dir.RawQuery, dir.ForceQuery = "", false
+	r.dir = dir.String()
+	return r, nil
+}
+
+// http resolves the reference of something that players fetch over HTTP: a
+// playlist, a segment, an init section. The result is absolute, printable
+// ASCII without quotes and blanks, and has neither credentials nor a fragment.
+func (r *resolver) http(ref string) (string, *Error) {
+	if ref == "" {
+		return "", errorf(BadURI, 0, "empty URI")
+	}
+	if isPlainPath(ref) {
+		return r.dir + ref, nil
+	}
+	u, err := r.base.Parse(escapeUnsafe(ref))
+	if err != nil {
+		return "", errorf(BadURI, 0, "the URI can't be parsed")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	if e := checkHTTP(u); e != nil {
+		return "", e
+	}
+	return u.String(), nil
+}
+
+// key resolves the URI of an EXT-X-KEY. Key systems have schemes of their own
+// (skd:, data:, urn:): such a URI stays as it is.
+func (r *resolver) key(ref string) (string, *Error) {
+	switch uriScheme(ref) {
+	case "", "http", "https":
+		return r.http(ref)
+	default:
+		return escapeUnsafe(ref), nil
+	}
+}
+
+// checkHTTP refuses what a player can't fetch, or what would not be the same
+// to all who read it.
+func checkHTTP(u *url.URL) *Error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errorf(BadURI, 0, "the URI's scheme is %s: want http or https", clip(u.Scheme))
+	case u.Hostname() == "":
+		return errorf(BadURI, 0, "the URI has no host")
+	case u.User != nil:
+		return errorf(BadURI, 0, "the URI holds a user name, which browsers refuse and viewers would see")
+	}
+	// net/url lets quotes and angle brackets pass in a host.
+	for i := range len(u.Host) {
+		if c := u.Host[i]; !isAlphanumeric(c) && !strings.ContainsRune("-._~:[]", rune(c)) {
+			return errorf(BadURI, 0, "the URI's host has the character %q (write an international name in its xn-- form)", c)
+		}
+	}
+	return nil
+}
+
+// isPlainPath reports whether ref is a relative path that needs no work: only
+// unreserved characters and slashes, no dot segments. It is the common case.
+func isPlainPath(ref string) bool {
+	if ref[0] == '/' || ref[0] == '.' {
+		return false
+	}
+	for i := range len(ref) {
+		switch c := ref[i]; {
+		case isAlphanumeric(c) || c == '-' || c == '_' || c == '=' || c == '~':
+		case c == '.' || c == '/':
+			if i > 0 && ref[i-1] == '/' {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// uriScheme is the scheme of a URI reference in lower case, "" if it has none
+// (RFC 3986, 3.1).
+func uriScheme(ref string) string {
+	for i := range len(ref) {
+		switch c := ref[i]; {
+		case c == ':':
+			return strings.ToLower(ref[:i])
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+		case i > 0 && (isAlphanumeric(c) || c == '+' || c == '-' || c == '.'):
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// escapeUnsafe percent-encodes what may stand in no URI (RFC 3986, 2): blanks,
+// control characters, quotes, and all that is not ASCII.
+func escapeUnsafe(s string) string {
+	unsafe := 0
+	for i := range len(s) {
+		if isUnsafe(s[i]) {
+			unsafe++
+		}
+	}
+	if unsafe == 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s)+2*unsafe)
+	for i := range len(s) {
+		if c := s[i]; isUnsafe(c) {
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		} else {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+func isUnsafe(c byte) bool {
+	switch c {
+	case '"', '<', '>', '\\', '^', '`', '{', '|', '}':
+		return true
+	}
+	return c <= ' ' || c >= 0x7f
+}
