@@ -59,6 +59,9 @@ func (c *Checker) windows(t, other *track, apart time.Duration, report reporter)
 		report(ruleTargetDurationSame, "%v, but %s has %v", t.target, other.uri, other.target)
 	}
 	most := oneSegment(max(t.target, other.target)) + apart
+	if apart > 0 { // playlists move in steps of a segment
+		most += oneSegment(max(t.target, other.target))
+	}
 	head, tail, otherHead, otherTail := &t.window[0], t.last(), &other.window[0], other.last()
 	if !head.Date.IsZero() && !otherHead.Date.IsZero() {
 		if d := head.Date.Sub(otherHead.Date); d.Abs() > most {

@@ -374,3 +374,6 @@ func isAudioCodec(c string) bool {
 	}
 	return false
 }
+
+// Duration returns the length of the asset: that of its first playlist.
+func (a *Asset) Duration() time.Duration { return a.Sources[0].total() }

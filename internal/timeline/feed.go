@@ -234,8 +234,8 @@ func (f *Feed) innerBreaks(k, first, i int) int64 {
 	return int64(max(hi-lo, 0))
 }
 
-// longest returns the longest segment of any track.
-func (f *Feed) longest() time.Duration {
+// Longest returns the longest segment of any track.
+func (f *Feed) Longest() time.Duration {
 	var d time.Duration
 	for _, t := range f.tracks {
 		d = max(d, t.longest)

@@ -295,7 +295,7 @@ func (p *planner) entry(x exit, feed *Feed, first int) Planned {
 		Start:          x.at,
 		Asset:          feed.Source,
 		Tracks:         feed.positions(first),
-		TargetDuration: max(p.last.TargetDuration, WholeTarget(feed.longest()), WholeTarget(p.Filler.longest())),
+		TargetDuration: max(p.last.TargetDuration, WholeTarget(feed.Longest()), WholeTarget(p.Filler.Longest())),
 	}
 	if x.feed != nil {
 		for k := range cut.Tracks {

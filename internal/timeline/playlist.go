@@ -21,43 +21,47 @@ type Window struct {
 //
 // The head is chosen on the primary: the latest segment with which the listed
 // ones sum to the window's length or more. Other tracks begin with their first
-// segment that ends after the date of that one.
+// segment that ends after the date of that one, or earlier if they need to:
+// their last segment may end later than the primary's, and no playlist may get
+// shorter than three target durations (draft 6.2.2).
 func (tl *Timeline) Window(k int, t time.Time) Window {
 	end, cut := tl.next(0, t)
-	head := tl.head(end-1, cut)
+	head := tl.head(0, end-1, cut, tl.length)
 	target := tl.entries[cut].TargetDuration
 	if k == 0 {
 		return Window{head, end - 1, target}
 	}
 	e, p := tl.segment(0, head)
 	first, _ := tl.next(k, e.date(0, p))
-	end, _ = tl.next(k, t)
-	return Window{first, end - 1, target}
+	end, cut = tl.next(k, t)
+	return Window{min(first, tl.head(k, end-1, cut, leastLength)), end - 1, target}
 }
 
-// head returns the first listed segment of the primary when last, of the cut
-// with index cut, is the last.
-func (tl *Timeline) head(last int64, cut int) int64 {
-	for cut > 0 && tl.entries[cut].Tracks[0].MediaSequence > last {
+// leastLength is the least that a playlist may last while a cut is on air.
+func leastLength(e *Entry) time.Duration { return 3 * e.TargetDuration }
+
+// head returns the latest segment of track k with which those up to last, of
+// the cut with index cut, sum to a length.
+func (tl *Timeline) head(k int, last int64, cut int, length func(*Entry) time.Duration) int64 {
+	first := func(i int) int64 { return tl.entries[i].Tracks[k].MediaSequence }
+	for cut > 0 && first(cut) > last {
 		cut--
 	}
-	least := tl.entries[0].Tracks[0].MediaSequence
-	want := tl.length(&tl.entries[cut])
+	want := length(&tl.entries[cut])
 	n, at := last+1, cut
-	for sum := time.Duration(0); sum < want && n > least; {
+	for sum := time.Duration(0); sum < want && n > first(0); {
 		n--
-		for at > 0 && tl.entries[at].Tracks[0].MediaSequence > n {
+		for at > 0 && first(at) > n {
 			at--
 		}
-		e := &tl.entries[at]
-		p := e.place(0, n-e.Tracks[0].MediaSequence)
-		sum += p.feed.primary().duration(p.index)
+		p := tl.entries[at].place(k, n-first(at))
+		sum += p.feed.tracks[k].duration(p.index)
 	}
-	// Where the target duration grew, the window did: segments that had left
-	// by then must not come back.
+	// Where the target duration grew, so did the length: segments that had
+	// left by then must not come back.
 	for i := cut; i > at; i-- {
-		if tl.length(&tl.entries[i]) > tl.length(&tl.entries[i-1]) {
-			return max(n, tl.head(tl.entries[i].Tracks[0].MediaSequence-1, i-1))
+		if length(&tl.entries[i]) > length(&tl.entries[i-1]) {
+			return max(n, tl.head(k, first(i)-1, i-1, length))
 		}
 	}
 	return n

@@ -67,16 +67,16 @@ func (tl *Timeline) With(now time.Time, more ...Entry) *Timeline {
 func longest(entries []Entry) time.Duration {
 	var d time.Duration
 	for _, e := range entries {
-		d = max(d, e.asset.longest(), e.filler.longest())
+		d = max(d, e.asset.Longest(), e.filler.Longest())
 	}
 	return d
 }
 
-// length returns how long a window is at least while a cut is on air: draft
-// 6.2.2 forbids to remove a segment while what is left is shorter than three
-// target durations.
+// length returns how long the window of the primary is while a cut is on air:
+// draft 6.2.2 forbids to remove a segment while what is left is shorter than
+// three target durations.
 func (tl *Timeline) length(e *Entry) time.Duration {
-	return max(tl.window, 3*e.TargetDuration)
+	return max(tl.window, leastLength(e))
 }
 
 // place is where a segment of a cut lies in its feed.

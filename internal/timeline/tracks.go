@@ -179,7 +179,28 @@ func multivariantOf(first *Asset, kept map[*Source]string, known []*Asset, track
 			}
 		}
 	}
+	captionsNone(m.Variants)
 	return m
+}
+
+// captionsNone makes CLOSED-CAPTIONS=NONE stand on all variants or on none, as
+// draft 4.4.6.2 demands: a variant without the attribute has no captions that
+// anybody knows of, but a group of captions on one can't be denied on another.
+func captionsNone(variants []hls.Variant) {
+	isNone := func(v hls.Variant) bool { return v.ClosedCaptions == "NONE" }
+	isGroup := func(v hls.Variant) bool { return v.ClosedCaptions != "" && !isNone(v) }
+	if !slices.ContainsFunc(variants, isNone) {
+		return
+	}
+	value := "NONE"
+	if slices.ContainsFunc(variants, isGroup) {
+		value = ""
+	}
+	for i := range variants {
+		if !isGroup(variants[i]) {
+			variants[i].ClosedCaptions = value
+		}
+	}
 }
 
 // unknownBandwidth stands for a variant of which nothing is said, in bits per
