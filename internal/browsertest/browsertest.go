@@ -346,14 +346,15 @@ func modules(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=60000")
+	cmd := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000")
 	cmd.Dir = tmp
 	if out, err := cmd.CombinedOutput(); err != nil {
-		message := fmt.Sprintf("npm ci: %v\n%s", err, strings.TrimSpace(string(out)))
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		message := fmt.Sprintf("npm ci: %v: %s", err, first)
 		if os.Getenv("CI") == "true" {
 			t.Fatal("NEEDS hls.js and playwright-core: " + message)
 		}
-		t.Skip("SKIPPED, NEEDS hls.js and playwright-core from the npm registry: " + message)
+		t.Skip("SKIPPED, NEEDS hls.js and playwright-core, which npm could not fetch: " + message)
 	}
 	// Another process may have been faster; then its folder is as good.
 	if err := os.Rename(tmp, dir); err != nil {
