@@ -1,0 +1,113 @@
+package schedule
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// maxConflicts bounds an error's length.
+const maxConflicts = 20
+
+// Insert stores new events, or returns a *[ConflictError] that names all that
+// is in the way: events that overlap, be they stored or among the new ones,
+// and ids that are taken. The events must have passed [Event].Check.
+func Insert(tx Tx, events []Event) error {
+	conflicts := conflictsAmong(events)
+	for i, e := range events {
+		if len(conflicts) >= maxConflicts {
+			break
+		}
+		found, err := conflictsWithStored(tx, i, e, true)
+		if err != nil {
+			return err
+		}
+		conflicts = append(conflicts, found...)
+	}
+	if len(conflicts) > 0 {
+		slices.SortStableFunc(conflicts, func(a, b Conflict) int { return cmp.Compare(a.Index, b.Index) })
+		return &ConflictError{conflicts[:min(len(conflicts), maxConflicts)]}
+	}
+	for _, e := range events {
+		if err := tx.Insert(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put stores an event in place of the one with its id, or as a new one. An
+// equal event is left alone, so that repeating an edit raises no revision.
+func Put(tx Tx, e Event) (created bool, err error) {
+	conflicts, err := conflictsWithStored(tx, 0, e, false)
+	if err != nil {
+		return false, err
+	}
+	if len(conflicts) > 0 {
+		return false, &ConflictError{conflicts[:min(len(conflicts), maxConflicts)]}
+	}
+	stored, err := tx.Event(e.ID)
+	if _, absent := errors.AsType[*NotFoundError](err); absent {
+		return true, tx.Insert(e)
+	}
+	if err != nil || stored.equal(e) {
+		return false, err
+	}
+	return false, tx.Update(e)
+}
+
+func (e Event) equal(o Event) bool {
+	return e.ID == o.ID && e.ChannelID == o.ChannelID && e.Title == o.Title && e.URI == o.URI &&
+		e.Start.Equal(o.Start) && e.End.Equal(o.End)
+}
+
+// conflictsAmong compares new events with each other: in the order of their
+// starts, each with the one before that ends last.
+func conflictsAmong(events []Event) (conflicts []Conflict) {
+	order := make([]int, len(events))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return events[a].Start.Compare(events[b].Start) })
+	last := -1
+	for _, i := range order {
+		if last >= 0 && events[last].Overlaps(events[i].Slot) {
+			conflicts = append(conflicts, Conflict{Index: max(i, last), Event: events[max(i, last)], Other: events[min(i, last)]})
+		}
+		if last < 0 || events[i].End.After(events[last].End) {
+			last = i
+		}
+	}
+	seen := make(map[string]int, len(events))
+	for i, e := range events {
+		if first, taken := seen[e.ID]; taken {
+			conflicts = append(conflicts, Conflict{Index: i, Event: e, Other: events[first], SameID: true})
+			continue
+		}
+		seen[e.ID] = i
+	}
+	return conflicts
+}
+
+// conflictsWithStored compares with what is stored: a new event must have an
+// id of its own, another one replaces its namesake and may overlap that.
+func conflictsWithStored(tx Tx, index int, e Event, isNew bool) (conflicts []Conflict, err error) {
+	if isNew {
+		other, err := tx.Event(e.ID)
+		if err == nil {
+			conflicts = append(conflicts, Conflict{Index: index, Event: e, Other: other, SameID: true})
+		} else if _, absent := errors.AsType[*NotFoundError](err); !absent {
+			return nil, err
+		}
+	}
+	others, err := tx.Events(e.Slot)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range others {
+		if other.ID != e.ID {
+			conflicts = append(conflicts, Conflict{Index: index, Event: e, Other: other})
+		}
+	}
+	return conflicts, nil
+}

@@ -1,0 +1,334 @@
+// Package schedulesql keeps the schedule in an SQL database. Its statements
+// and migrations are written for SQLite and PostgreSQL alike; [Open] opens
+// SQLite so far.
+package schedulesql
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"consuo/internal/schedule"
+)
+
+// Store implements [schedule.Store].
+type Store struct {
+	read  *sql.DB
+	write *sql.DB // SQLite: one connection, so that writers queue in order instead of polling for the lock
+
+	warnings []string
+}
+
+var _ schedule.Store = (*Store)(nil)
+
+// Warnings say what the operator should know of where the data lies.
+func (s *Store) Warnings() []string { return s.warnings }
+
+// Close waits for running statements and closes the database.
+func (s *Store) Close() error {
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// Ping implements [schedule.Store]. It reads a table: a file that was deleted
+// or replaced still answers an empty statement.
+func (s *Store) Ping(ctx context.Context) error {
+	var n int
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM channels LIMIT 1) AS one`).Scan(&n); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
+}
+
+// Channels implements [schedule.Store].
+func (s *Store) Channels(ctx context.Context) ([]schedule.Channel, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, name, config, revision FROM channels`)
+	return scanChannels(rows, err, func(c *schedule.Channel, config *string) []any {
+		return []any{&c.ID, &c.Name, config, &c.Revision}
+	})
+}
+
+// Revisions implements [schedule.Store].
+func (s *Store) Revisions(ctx context.Context) ([]schedule.Channel, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, revision FROM channels`)
+	return scanChannels(rows, err, func(c *schedule.Channel, _ *string) []any {
+		return []any{&c.ID, &c.Revision}
+	})
+}
+
+func scanChannels(rows *sql.Rows, err error, fields func(*schedule.Channel, *string) []any) ([]schedule.Channel, error) {
+	if err != nil {
+		return nil, fmt.Errorf("list channels: %w", err)
+	}
+	defer rows.Close()
+	channels := []schedule.Channel{}
+	for rows.Next() {
+		var c schedule.Channel
+		var config string
+		if err := rows.Scan(fields(&c, &config)...); err != nil {
+			return nil, fmt.Errorf("list channels: %w", err)
+		}
+		c.Config = json.RawMessage(config)
+		channels = append(channels, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list channels: %w", err)
+	}
+	// Not ORDER BY: databases differ in what order text has.
+	slices.SortFunc(channels, func(a, b schedule.Channel) int { return strings.Compare(a.ID, b.ID) })
+	return channels, nil
+}
+
+// Channel implements [schedule.Store].
+func (s *Store) Channel(ctx context.Context, id string) (schedule.Channel, error) {
+	return queryChannel(ctx, s.read, id)
+}
+
+// queryer is what *sql.DB and *sql.Tx have in common.
+type queryer interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+func queryChannel(ctx context.Context, q queryer, id string) (schedule.Channel, error) {
+	c := schedule.Channel{ID: id}
+	var config string
+	err := q.QueryRowContext(ctx, `SELECT name, config, revision FROM channels WHERE id = $1`, id).Scan(&c.Name, &config, &c.Revision)
+	c.Config = json.RawMessage(config)
+	return c, notFound(err, "channel", id)
+}
+
+func notFound(err error, kind, id string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return &schedule.NotFoundError{Kind: kind, ID: id}
+	}
+	return fmt.Errorf("read %s %s: %w", kind, id, err)
+}
+
+// CreateChannel implements [schedule.Store].
+func (s *Store) CreateChannel(ctx context.Context, c schedule.Channel) (schedule.Channel, error) {
+	stored, created, err := s.putChannel(ctx, c, true)
+	if err == nil && !created {
+		err = &schedule.ExistsError{ID: c.ID}
+	}
+	return stored, err
+}
+
+// PutChannel implements [schedule.Store].
+func (s *Store) PutChannel(ctx context.Context, c schedule.Channel) (schedule.Channel, bool, error) {
+	return s.putChannel(ctx, c, false)
+}
+
+func (s *Store) putChannel(ctx context.Context, c schedule.Channel, keep bool) (stored schedule.Channel, created bool, err error) {
+	if c.Config, err = schedule.CompactConfig(c.Config); err != nil {
+		return c, false, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		c.Revision = time.Now().UnixMicro() // edits are slower than one a microsecond, see Channel.Revision
+		// One statement, so that of two who create the same channel only one does, on any database.
+		result, err := tx.ExecContext(ctx, `INSERT INTO channels (id, name, config, revision) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO NOTHING`, c.ID, c.Name, string(c.Config), c.Revision)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			created = true
+			return err
+		}
+		before, err := queryChannel(ctx, tx, c.ID)
+		if err != nil {
+			return err
+		}
+		if keep || before.Name == c.Name && string(before.Config) == string(c.Config) {
+			c = before
+			return nil
+		}
+		return tx.QueryRowContext(ctx, `UPDATE channels SET name = $2, config = $3, revision = revision + 1 WHERE id = $1 RETURNING revision`,
+			c.ID, c.Name, string(c.Config)).Scan(&c.Revision)
+	})
+	if err != nil {
+		return c, false, fmt.Errorf("store channel %s: %w", c.ID, err)
+	}
+	return c, created, nil
+}
+
+// DeleteChannel implements [schedule.Store].
+func (s *Store) DeleteChannel(ctx context.Context, id string) error {
+	result, err := s.write.ExecContext(ctx, `DELETE FROM channels WHERE id = $1`, id)
+	return oneRow(result, err, "channel", id)
+}
+
+// oneRow is the error of a statement that must have changed one row.
+func oneRow(result sql.Result, err error, kind, id string) error {
+	if err != nil {
+		return fmt.Errorf("change %s %s: %w", kind, id, err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("change %s %s: %w", kind, id, err)
+	}
+	if n == 0 {
+		return &schedule.NotFoundError{Kind: kind, ID: id}
+	}
+	return nil
+}
+
+// Events implements [schedule.Store].
+func (s *Store) Events(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Event, int64, error) {
+	// First the revision: if an edit comes between the two reads, the events
+	// are newer than their revision says and will be read once more.
+	c, err := queryChannel(ctx, s.read, channelID)
+	if err != nil {
+		return nil, 0, err
+	}
+	events, err := queryEvents(ctx, s.read, channelID, within)
+	return events, c.Revision, err
+}
+
+const eventColumns = `id, title, uri, start_ms, end_ms`
+
+func queryEvents(ctx context.Context, q queryer, channelID string, within schedule.Slot) ([]schedule.Event, error) {
+	// The index finds the first event that ends late enough. An event that
+	// begins before the slot's end has ended MaxDuration later.
+	start, end := toMillis(within.Start), toMillis(within.End)
+	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+` FROM events
+		WHERE channel_id = $1 AND end_ms > $2 AND end_ms < $3 AND start_ms < $4 ORDER BY end_ms`,
+		channelID, start, end+schedule.MaxDuration.Milliseconds(), end)
+	if err != nil {
+		return nil, fmt.Errorf("read events of channel %s: %w", channelID, err)
+	}
+	defer rows.Close()
+	events := []schedule.Event{}
+	for rows.Next() {
+		e, err := scanEvent(rows.Scan, channelID)
+		if err != nil {
+			return nil, fmt.Errorf("read events of channel %s: %w", channelID, err)
+		}
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read events of channel %s: %w", channelID, err)
+	}
+	return events, nil
+}
+
+func scanEvent(scan func(...any) error, channelID string) (schedule.Event, error) {
+	e := schedule.Event{ChannelID: channelID}
+	var start, end int64
+	err := scan(&e.ID, &e.Title, &e.URI, &start, &end)
+	e.Start, e.End = time.UnixMilli(start).UTC(), time.UnixMilli(end).UTC()
+	return e, err
+}
+
+// toMillis is t in milliseconds, moved to where events can be.
+func toMillis(t time.Time) int64 {
+	switch {
+	case t.Before(schedule.MinTime):
+		t = schedule.MinTime
+	case t.After(schedule.MaxTime):
+		t = schedule.MaxTime
+	}
+	return t.UnixMilli()
+}
+
+// Event implements [schedule.Store].
+func (s *Store) Event(ctx context.Context, channelID, id string) (schedule.Event, error) {
+	if _, err := queryChannel(ctx, s.read, channelID); err != nil {
+		return schedule.Event{}, err
+	}
+	return queryEvent(ctx, s.read, channelID, id)
+}
+
+func queryEvent(ctx context.Context, q queryer, channelID, id string) (schedule.Event, error) {
+	row := q.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events WHERE channel_id = $1 AND id = $2`, channelID, id)
+	e, err := scanEvent(row.Scan, channelID)
+	return e, notFound(err, "event", id)
+}
+
+// Edit implements [schedule.Store].
+func (s *Store) Edit(ctx context.Context, channelID string, f func(schedule.Tx) error) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		// Raising the revision first locks the channel: until the end, no other
+		// edit sees or changes its events. It is lowered again if nothing changes.
+		result, err := tx.ExecContext(ctx, `UPDATE channels SET revision = revision + 1 WHERE id = $1`, channelID)
+		if err := oneRow(result, err, "channel", channelID); err != nil {
+			return err
+		}
+		edit := &edit{ctx: ctx, tx: tx, channelID: channelID}
+		if err := f(edit); err != nil {
+			return err
+		}
+		if !edit.changed {
+			return errUnchanged
+		}
+		return nil
+	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("edit channel %s: %w", channelID, err)
+	}
+	return nil
+}
+
+// errUnchanged rolls an edit back that has changed nothing.
+var errUnchanged = errors.New("unchanged")
+
+// edit implements [schedule.Tx] for one transaction.
+type edit struct {
+	ctx       context.Context // of the transaction
+	tx        *sql.Tx
+	channelID string
+	changed   bool
+}
+
+func (e *edit) Events(within schedule.Slot) ([]schedule.Event, error) {
+	return queryEvents(e.ctx, e.tx, e.channelID, within)
+}
+
+func (e *edit) Event(id string) (schedule.Event, error) {
+	return queryEvent(e.ctx, e.tx, e.channelID, id)
+}
+
+func (e *edit) Insert(v schedule.Event) error {
+	return e.exec(v.ID, `INSERT INTO events (channel_id, id, title, uri, start_ms, end_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
+		e.channelID, v.ID, v.Title, v.URI, v.Start.UnixMilli(), v.End.UnixMilli())
+}
+
+func (e *edit) Update(v schedule.Event) error {
+	return e.exec(v.ID, `UPDATE events SET title = $3, uri = $4, start_ms = $5, end_ms = $6 WHERE channel_id = $1 AND id = $2`,
+		e.channelID, v.ID, v.Title, v.URI, v.Start.UnixMilli(), v.End.UnixMilli())
+}
+
+func (e *edit) Delete(id string) error {
+	return e.exec(id, `DELETE FROM events WHERE channel_id = $1 AND id = $2`, e.channelID, id)
+}
+
+func (e *edit) exec(id, statement string, args ...any) error {
+	result, err := e.tx.ExecContext(e.ctx, statement, args...)
+	if err := oneRow(result, err, "event", id); err != nil {
+		return err
+	}
+	e.changed = true
+	return nil
+}
+
+func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
