@@ -2,7 +2,6 @@ package hls
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
@@ -347,23 +346,19 @@ func (p *mediaParser) finish() (*Media, *Error) {
 	if p.total == 0 {
 		return nil, errorf(Empty, 0, "its segments have no duration")
 	}
-	for i := maxSegmentsPerSecond; i < len(m.Segments); i++ {
-		// Sums over sliding windows, so that the whole is linear.
-		if i == maxSegmentsPerSecond {
-			p.total = 0
-			for _, s := range m.Segments[:i] {
-				p.total += s.Duration
-			}
-		} else {
-			p.total += m.Segments[i-1].Duration - m.Segments[i-1-maxSegmentsPerSecond].Duration
+	var span, longest time.Duration // span: of as many segments as a second may have
+	for i, s := range m.Segments {
+		longest = max(longest, s.Duration)
+		if span += s.Duration; i < maxSegmentsPerSecond-1 {
+			continue
 		}
-		if p.total < time.Second {
-			return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", i, maxSegmentsPerSecond)
+		if span < time.Second {
+			return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, maxSegmentsPerSecond)
 		}
+		span -= m.Segments[i+1-maxSegmentsPerSecond].Duration
 	}
-	longest := slices.MaxFunc(m.Segments, func(a, b Segment) int { return int(a.Duration - b.Duration) }).Duration
 	if m.TargetDuration == 0 {
-		m.TargetDuration = longest.Round(time.Second)
+		m.TargetDuration = max(time.Second, longest.Round(time.Second))
 		p.notes.add(1, "there is no EXT-X-TARGETDURATION, which is required: took %s", m.TargetDuration)
 	}
 	last := &m.Segments[len(m.Segments)-1]

@@ -253,7 +253,7 @@ func parseResolution(s string) (width, height int, ok bool) {
 	const most = 1 << 16
 	wide, ok1 := parseInteger(w)
 	high, ok2 := parseInteger(h)
-	if !ok1 || !ok2 || wide > most || high > most {
+	if !ok1 || !ok2 || min(wide, high) < 1 || max(wide, high) > most {
 		return 0, 0, false
 	}
 	return int(wide), int(high), true

@@ -87,7 +87,7 @@ func prepare(body []byte) (*text, *Error) {
 		return nil, errorf(OverLimits, 0, "the playlist has %d bytes, more than %d", len(body), maxBody)
 	}
 	body = bytes.TrimPrefix(body, byteOrderMark)
-	t := &text{clean: make([]byte, 0, len(body))}
+	t := &text{clean: make([]byte, 0, len(body)+1)}
 	var started, sawMultivariant, sawMedia bool
 	pending := "" // the tag that waits for its URI line
 	var tags, tagsHere, equals, streams, renditions int
@@ -214,6 +214,15 @@ type recorder struct {
 	at   []int // for each URI line: its number
 }
 
+func newRecorder(t *text) *recorder {
+	return &recorder{
+		text: t,
+		tags: make([]tag, 0, len(t.lines)-t.uris),
+		ends: make([]int, 0, t.uris),
+		at:   make([]int, 0, t.uris),
+	}
+}
+
 // TagName matches every line.
 func (r *recorder) TagName() string { return "" }
 
@@ -255,7 +264,7 @@ func (r *recorder) before(i int) []tag {
 // decodeMedia runs the tag parser on a media playlist and returns the URI
 // lines of its segments.
 func (t *text) decodeMedia() (*recorder, []string, *Error) {
-	r := &recorder{text: t}
+	r := newRecorder(t)
 	playlist, err := m3u8.NewMediaPlaylist(0, uint(t.uris))
 	if err != nil {
 		return nil, nil, errorf(Syntax, 0, "%v", err)
@@ -277,7 +286,7 @@ func (t *text) decodeMedia() (*recorder, []string, *Error) {
 // decodeMultivariant runs the tag parser on a multivariant playlist and
 // returns the URI lines of its variants.
 func (t *text) decodeMultivariant() (*recorder, []string, *Error) {
-	r := &recorder{text: t}
+	r := newRecorder(t)
 	playlist := m3u8.NewMasterPlaylist()
 	playlist.WithCustomDecoders([]m3u8.CustomDecoder{r})
 	if e := guarded(func() error { return playlist.DecodeFrom(bytes.NewReader(t.clean), false) }); e != nil {

@@ -7,8 +7,9 @@ import (
 
 // resolver makes URI references of one playlist absolute.
 type resolver struct {
-	base *url.URL
-	dir  string // the base up to its last slash, as it is written
+	base   *url.URL
+	dir    string // the base up to its last slash, as it is written
+	origin string // "https://host/" of the last absolute URI that was checked
 }
 
 func newResolver(base string) (*resolver, *Error) {
@@ -39,8 +40,11 @@ func (r *resolver) http(ref string) (string, *Error) {
 	if ref == "" {
 		return "", errorf(BadURI, 0, "empty URI")
 	}
-	if isPlainPath(ref) {
+	if isPlain(ref) {
 		return r.dir + ref, nil
+	}
+	if rest, ok := strings.CutPrefix(ref, r.origin); ok && r.origin != "" && isPlain(rest) {
+		return ref, nil
 	}
 	u, err := r.base.Parse(escapeUnsafe(ref))
 	if err != nil {
@@ -50,6 +54,7 @@ func (r *resolver) http(ref string) (string, *Error) {
 	if e := checkHTTP(u); e != nil {
 		return "", e
 	}
+	r.origin = u.Scheme + "://" + u.Host + "/"
 	return u.String(), nil
 }
 
@@ -84,24 +89,30 @@ func checkHTTP(u *url.URL) *Error {
 	return nil
 }
 
-// isPlainPath reports whether ref is a relative path that needs no work: only
-// unreserved characters and slashes, no dot segments. It is the common case.
-func isPlainPath(ref string) bool {
-	if ref[0] == '/' || ref[0] == '.' {
+// isPlain reports whether ref is a relative path, perhaps with a query, that
+// needs no work: nothing to escape and no dot segments. It is the common case.
+func isPlain(ref string) bool {
+	path, query, _ := strings.Cut(ref, "?")
+	if path == "" || path[0] == '/' || path[0] == '.' {
 		return false
 	}
-	for i := range len(ref) {
-		switch c := ref[i]; {
+	for i := range len(path) {
+		switch c := path[i]; {
 		case isAlphanumeric(c) || c == '-' || c == '_' || c == '=' || c == '~':
 		case c == '.' || c == '/':
-			if i > 0 && ref[i-1] == '/' {
+			if path[i-1] == '/' {
 				return false
 			}
 		default:
 			return false
 		}
 	}
-	return true
+	for i := range len(query) {
+		if c := query[i]; c == '#' || isUnsafe(c) {
+			return false
+		}
+	}
+	return !strings.HasSuffix(ref, "?")
 }
 
 // uriScheme is the scheme of a URI reference in lower case, "" if it has none

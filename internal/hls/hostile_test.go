@@ -1,0 +1,66 @@
+package hls_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"consuo/internal/hls"
+)
+
+// Playlists that nobody means well with are refused before they cost much.
+func TestHostile(t *testing.T) {
+	const seg = "#EXTINF:4,\ns.ts\n"
+	doubling := "#EXT-X-DEFINE:NAME=\"v0\",VALUE=\"0123456789abcdef\"\n"
+	for i := range 40 {
+		doubling += fmt.Sprintf("#EXT-X-DEFINE:NAME=\"v%d\",VALUE=\"{$v%d}{$v%d}\"\n", i+1, i, i)
+	}
+	large := "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + strings.Repeat("x", 100_000) + "\"\n"
+	for _, test := range []struct{ why, body string }{
+		{"a million segments", strings.Repeat(seg, 1_000_000)},
+		{"a line of 100 MB", strings.Repeat("x", 100<<20)},
+		{"a URI of 10 MB", "#EXTINF:4,\n" + strings.Repeat("x", 10<<20)},
+		{"a tag of 10 MB", "#EXT-X-KEY:METHOD=\"" + strings.Repeat("x", 10<<20) + "\"\n" + seg},
+		{"attributes without end", "#EXT-X-KEY:" + strings.Repeat("A=B,", 200_000) + "\n" + seg},
+		{"attributes in every line", strings.Repeat("#EXT-X-KEY:"+strings.Repeat("A=B,", 900)+"\n"+seg, 8_000)},
+		{"tags without end", strings.Repeat("#EXT-X-GAP\n", 2_000_000) + seg},
+		{"keys without end", strings.Repeat("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 100_000) + seg},
+		{"keys of many formats", func() string {
+			var b strings.Builder
+			for i := range 100 {
+				fmt.Fprintf(&b, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",KEYFORMAT=\"%d\"\n", i)
+			}
+			return b.String() + seg
+		}()},
+		{"variables that double", doubling + seg},
+		{"variables in every line", large + strings.Repeat("#EXTINF:4,\n{$v}\n", 90_000)},
+		{"variants without end", strings.Repeat("#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n", 400_000)},
+		{"renditions without end", strings.Repeat("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\"\n", 400_000)},
+		{"segments of no length", seg + strings.Repeat("#EXTINF:0,\ns.ts\n", 90_000)},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			body := []byte("#EXTM3U\n" + test.body)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			_, _, err := hls.Parse(base, body)
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if e, ok := errors.AsType[*hls.Error](err); !ok || e.Category != hls.OverLimits && e.Category != hls.BadTime {
+				t.Fatalf("got %v, want a limit", err)
+			}
+			// Far more than any of them takes, even with the race detector
+			// on a busy machine.
+			if took > 10*time.Second {
+				t.Errorf("took %s", took)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 200<<20 {
+				t.Errorf("took %d MB", used>>20)
+			}
+			t.Logf("%d kB refused in %s with %d kB: %v", len(body)>>10, took, (after.TotalAlloc-before.TotalAlloc)>>10, err)
+		})
+	}
+}

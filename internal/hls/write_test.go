@@ -1,0 +1,86 @@
+package hls_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"consuo/internal/hls"
+)
+
+// writeMedia writes a playlist from its values, in the simplest way that
+// loses nothing: what a renderer does, without a window.
+func writeMedia(m *hls.Media) []byte {
+	out := fmt.Appendf(nil, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-DISCONTINUITY-SEQUENCE:%d\n",
+		m.Version, int64(m.TargetDuration.Seconds()), m.MediaSequence, m.DiscontinuitySequence)
+	if m.IndependentSegments {
+		out = append(out, "#EXT-X-INDEPENDENT-SEGMENTS\n"...)
+	}
+	if m.IFramesOnly {
+		out = append(out, "#EXT-X-I-FRAMES-ONLY\n"...)
+	}
+	var keys []hls.Key
+	setKeys := func(now []hls.Key) {
+		if !slices.Equal(keys, now) {
+			out = append(out, hls.KeyNone...)
+			out = hls.AppendKeys(out, now)
+			keys = now
+		}
+	}
+	var init *hls.Map
+	var bitrate int64
+	for _, s := range m.Segments {
+		if s.Discontinuity {
+			out = append(out, "#EXT-X-DISCONTINUITY\n"...)
+		}
+		if s.Map != nil && !reflect.DeepEqual(init, s.Map) {
+			setKeys(s.Map.Keys)
+			out = hls.AppendMap(out, s.Map)
+			init = s.Map
+		}
+		setKeys(s.Keys)
+		if s.Range.Length == 0 && s.Bitrate != bitrate {
+			out = fmt.Appendf(out, "#EXT-X-BITRATE:%d\n", s.Bitrate)
+			bitrate = s.Bitrate
+		}
+		if !s.ProgramDateTime.IsZero() {
+			out = append(hls.AppendDate(append(out, "#EXT-X-PROGRAM-DATE-TIME:"...), s.ProgramDateTime), '\n')
+		}
+		for _, r := range s.DateRanges {
+			out = hls.AppendDateRange(out, r)
+		}
+		for _, cue := range s.Cues {
+			out = append(append(out, cue...), '\n')
+		}
+		if s.Gap {
+			out = append(out, "#EXT-X-GAP\n"...)
+		}
+		out = fmt.Appendf(out, "#EXTINF:%s,\n", s.DurationText)
+		if s.Range.Length > 0 {
+			out = append(hls.AppendByteRange(append(out, "#EXT-X-BYTERANGE:"...), s.Range), '\n')
+		}
+		out = append(append(out, s.URI...), '\n')
+	}
+	for _, cue := range m.TailCues {
+		out = append(append(out, cue...), '\n')
+	}
+	if m.EndList {
+		out = append(out, "#EXT-X-ENDLIST\n"...)
+	}
+	return out
+}
+
+// writeMultivariant does the same for a multivariant playlist.
+func writeMultivariant(m *hls.Multivariant) []byte {
+	out := fmt.Appendf(nil, "#EXTM3U\n#EXT-X-VERSION:%d\n", m.Version)
+	if m.IndependentSegments {
+		out = append(out, "#EXT-X-INDEPENDENT-SEGMENTS\n"...)
+	}
+	for i := range m.Renditions {
+		out = hls.AppendRendition(out, &m.Renditions[i])
+	}
+	for i := range m.Variants {
+		out = hls.AppendVariant(out, &m.Variants[i])
+	}
+	return out
+}
