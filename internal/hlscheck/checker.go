@@ -10,7 +10,8 @@ import (
 
 // Options say what a run promises. The zero value is the strict reading of the design.
 type Options struct {
-	// MinWindow is the least duration of a media playlist; zero means three target durations (draft 6.2.2).
+	// MinWindow is the least duration of the primary's playlist. Below three target durations it has no effect: those
+	// are the least of every media playlist (draft 6.2.2).
 	MinWindow time.Duration
 	// MaxWindow is the most that a media playlist may last; zero means that it does not matter.
 	MaxWindow time.Duration
@@ -100,7 +101,7 @@ func (c *Checker) Multivariant(at time.Time, uri string, body []byte) {
 		}
 		return
 	}
-	c.multivariant, c.multivariantURI = string(body), uri
+	c.multivariant, c.multivariantURI, c.primary = string(body), uri, ""
 	p := scan(body, true, report)
 	add := func(text string) string {
 		c.checkURI(text, report)

@@ -122,7 +122,7 @@ func (t *track) find(number uint64) int {
 // follow compares a playlist with what was seen before and remembers what is new. It has at least one segment.
 func (c *Checker) follow(t *track, now time.Time, p *playlist, report reporter) {
 	c.headers(t, p, report)
-	c.windowLength(p, report)
+	c.windowLength(t, p, report)
 	c.dateTags(p, report)
 	last := t.last()
 	switch first := &p.segments[0]; {
@@ -182,10 +182,10 @@ func (c *Checker) headers(t *track, p *playlist, report reporter) {
 }
 
 // windowLength checks how long the listed segments are together.
-func (c *Checker) windowLength(p *playlist, report reporter) {
-	least := c.opts.MinWindow
-	if least == 0 {
-		least = 3 * p.target
+func (c *Checker) windowLength(t *track, p *playlist, report reporter) {
+	least := 3 * p.target
+	if t.uri == c.primary {
+		least = max(least, c.opts.MinWindow)
 	}
 	d := p.duration()
 	if d < least {
