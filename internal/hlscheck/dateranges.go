@@ -90,7 +90,7 @@ func (c *Checker) dateRanges(t *track, p *playlist, report reporter) {
 		if listed || head.Date.IsZero() {
 			continue
 		}
-		begins := !r.start.Before(head.Date.Add(c.opts.DateTolerance)) && r.start.Before(tail.End().Add(-c.opts.DateTolerance))
+		begins := !r.start.Before(head.Date) && r.start.Before(tail.End().Add(-c.opts.DateTolerance))
 		spans := r.start.Before(head.Date) && r.end.After(head.Date.Add(c.opts.DateTolerance))
 		if begins || spans {
 			report(ruleDateRangeRemoved, "%s (%s to %s) is gone, the window begins at %s", clip(r.id), stamp(r.start), stamp(r.end), stamp(head.Date))

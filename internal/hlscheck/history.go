@@ -29,9 +29,9 @@ var (
 	ruleKeyKept = rule("key-kept", "draft 6.2.3",
 		"a segment keeps its keys: EXT-X-KEY is stated anew at the head of the window")
 	ruleMapKept = rule("map-kept", "draft 4.4.4.5, 6.2.1",
-		"a segment keeps its init section: EXT-X-MAP is stated anew at the head of the window")
+		"a segment keeps its init section and the key of that: EXT-X-MAP is stated anew at the head of the window, in its place among the keys")
 	ruleDateKept = rule("date-kept", "draft 6.2.1",
-		"a segment keeps its date")
+		"a segment keeps its date, and its EXT-X-PROGRAM-DATE-TIME if it has one")
 	ruleJump = rule("jump", "draft 6.2.2, design",
 		"media sequence numbers go on without a hole (a rebase, where allowed, jumps by 32 or more in all numbers)")
 	ruleMapChange = rule("map-change", "draft 6.2.1",
@@ -243,9 +243,12 @@ func (c *Checker) compare(was, is *Segment, report reporter) bool {
 		report(ruleDiscontinuityKept, "segment %d had %d and has %d", was.MediaSequence, was.DiscontinuitySequence, is.DiscontinuitySequence)
 	case !same(was.Keys, is.Keys):
 		report(ruleKeyKept, "segment %d had %q and has %q", was.MediaSequence, clip(was.Keys), clip(is.Keys))
-	case !same(was.Map, is.Map):
-		report(ruleMapKept, "segment %d had %q and has %q", was.MediaSequence, clip(was.Map), clip(is.Map))
-	case was.Date.Sub(is.Date).Abs() > c.opts.DateTolerance:
+	case !same(was.Map, is.Map), !same(was.mapKeys, is.mapKeys):
+		report(ruleMapKept, "segment %d had %q (key %q) and has %q (key %q)", was.MediaSequence, clip(was.Map), clip(was.mapKeys),
+			clip(is.Map), clip(is.mapKeys))
+	case was.dated && !is.dated:
+		report(ruleDateKept, "segment %d had %s and has none of its own", was.MediaSequence, stamp(was.Date))
+	case was.dated && !was.Date.Equal(is.Date), was.Date.Sub(is.Date).Abs() > c.opts.DateTolerance:
 		report(ruleDateKept, "segment %d had %s and has %s", was.MediaSequence, stamp(was.Date), stamp(is.Date))
 	default:
 		return true
@@ -304,6 +307,7 @@ func (c *Checker) remember(t *track, at time.Time, before, s *Segment, report re
 		c.checkListed(seg.Map, report)
 	}
 	seg.inf, _ = c.intern(seg.inf)
+	seg.mapKeys, _ = c.intern(seg.mapKeys)
 	seg.Seen = at
 	c.content(before, &seg, report)
 	c.date(t, before, &seg, report)

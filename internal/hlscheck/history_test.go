@@ -23,8 +23,7 @@ func historyBreaches() []breach {
 			s.uri, s.state = strings.Replace(s.uri, ".ts", ".m4s", 1), "#EXT-X-MAP:URI=\"https://cdn.example/"+name+".mp4\"\n"
 		})
 	}
-	away := t
-	away.number, away.breaks = 900, 45
+	encrypted := fmp4("i").each(func(_ int, s *shot) { s.state = key + s.state })
 	store := func(b breach) breach { b.opts.StoreTime = true; return b }
 	audioTwo := func(r *Rule, name string, change func(s *shot)) breach {
 		plain := film(20)
@@ -66,6 +65,9 @@ func historyBreaches() []breach {
 		two(ruleDiscontinuityStep, "no old segment left", t.window(2, 5), edit(t.window(5, 8), "DISCONTINUITY-SEQUENCE:50", "DISCONTINUITY-SEQUENCE:51")),
 		two(ruleKeyKept, "not stated at the head", keyed.window(2, 9), edit(keyed.window(3, 10), key, "")),
 		two(ruleMapKept, "another map", fmp4("i").window(2, 7), fmp4("j").window(3, 7)),
+		two(ruleMapKept, "its key is another", encrypted.window(2, 7), encrypted.each(func(_ int, s *shot) { s.state = swapLines(s.state) }).window(3, 7)),
+		two(ruleDateKept, "tag lost", good, edit(later, "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:24.000Z\n", "")),
+		two(ruleDateKept, "other rounding", good, edit(later, "12:00:24.000Z", "12:00:24.001Z")),
 		two(ruleDateKept, "slipped", good, t.each(func(i int, s *shot) {
 			if i < 8 {
 				s.offset = 3 * time.Millisecond
@@ -110,4 +112,10 @@ func historyBreaches() []breach {
 		store(one(ruleEarly, "not over yet", t.window(3, 10))),
 		store(breach{rule: ruleLate, name: "late", feed: []response{video(64*time.Second, good)}}),
 	}
+}
+
+// swapLines exchanges the two lines of a text.
+func swapLines(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	return lines[1] + lines[0]
 }

@@ -81,20 +81,38 @@ func (s *scanner) key(text string, l attributes) {
 	s.keys.group = append(s.keys.group, keyTag{format, method, text})
 }
 
+// pending reports whether a tag was read since the last segment.
+func (k *keyState) pending() bool { return len(k.group) > 0 || k.cleared }
+
+// wholeSegment is what encrypts an init section that stands here: of the keys that hold, those that are not for samples
+// (draft 4.4.4.5), one a line.
+func (k *keyState) wholeSegment() string {
+	keys := k.effect
+	if k.pending() {
+		keys = k.group
+	}
+	return keyText(slices.DeleteFunc(slices.Clone(keys), func(key keyTag) bool { return strings.HasPrefix(key.method, "SAMPLE-AES") }))
+}
+
+// keyText is keys by their tags, ordered by format, one a line.
+func keyText(keys []keyTag) string {
+	keys = slices.SortedFunc(slices.Values(keys), func(a, b keyTag) int { return strings.Compare(a.format, b.format) })
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = key.text
+	}
+	return strings.Join(texts, "\n")
+}
+
 // settle applies the tags since the last segment to the next one and returns what holds for it.
 func (k *keyState) settle(report reporter) string {
-	if len(k.group) == 0 && !k.cleared {
+	if !k.pending() {
 		return k.text
 	}
 	if len(k.effect) > 0 && !k.cleared && !sameFormats(k.effect, k.group) {
 		report(ruleKeyFormats, "%d keys in effect, then %q without METHOD=NONE", len(k.effect), clip(k.group[0].text))
 	}
-	k.effect = slices.SortedFunc(slices.Values(k.group), func(a, b keyTag) int { return strings.Compare(a.format, b.format) })
-	texts := make([]string, len(k.effect))
-	for i, key := range k.effect {
-		texts[i] = key.text
-	}
-	k.text = strings.Join(texts, "\n")
+	k.effect, k.text = k.group, keyText(k.group)
 	k.group, k.cleared = nil, false
 	return k.text
 }
@@ -128,5 +146,5 @@ func (s *scanner) initSection(text string, l attributes) {
 			s.report(ruleMapAttributes, "BYTERANGE=%q", clip(r))
 		}
 	}
-	s.current = text
+	s.initText, s.initKeys = text, s.keys.wholeSegment()
 }

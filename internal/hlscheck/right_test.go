@@ -103,7 +103,7 @@ func TestNothingFailsOnRightPlaylists(t *testing.T) {
 			s.tags = `#EXT-X-DATERANGE:ID="a",CLASS="ad",START-DATE="2026-11-22T12:01:12.000Z",DURATION=6,SCTE35-OUT=0xFC00,X-N=1.5` + "\n"
 		}))},
 		"foreign lines": {strict, []response{video(54*time.Second, strings.ReplaceAll(
-			edit(film(9).window(2, 9), "#EXT-X-VERSION", "# a comment\n\n#EXT-X-CUE-OUT:DURATION=30\n#EXT-X-VERSION"), "\n", "\r\n"))}},
+			edit(film(9).window(2, 9), "#EXT-X-VERSION", "#  a comment \n\n#EXT-X-CUE-OUT:DURATION=30\n#EXT-X-VERSION"), "\n", "\r\n"))}},
 		"variables": {Options{}, []response{video(54*time.Second, edit(film(9).window(2, 9), "#EXT-X-VERSION:6\n",
 			"#EXT-X-VERSION:11\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:QUERYPARAM=\"q\"\n# {$a} {$q} {$\n"))}},
 		"start and control": {Options{}, []response{video(54*time.Second, edit(film(9).window(2, 9), "#EXT-X-VERSION:6\n",

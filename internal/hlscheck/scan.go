@@ -16,13 +16,15 @@ var (
 	ruleLineEnd = rule("line-end", "draft 4.1",
 		"every line, also the last, ends with LF or CRLF")
 	ruleWhiteSpace = rule("white-space", "draft 4.1",
-		"no line begins or ends with white space, and no URI has any")
+		"no tag or URI begins or ends with white space, and no URI has any")
 	ruleExtM3U = rule("extm3u", "draft 4.4.1.1",
 		"EXTM3U is the first line")
 	ruleTagOnce = rule("tag-once", "draft 4.4",
 		"a tag that applies to a playlist or to one segment stands there at most once")
 	ruleTagPlace = rule("tag-place", "draft 4.4",
 		"media playlist and segment tags are not in a multivariant playlist, nor the reverse")
+	ruleTagUnknown = rule("tag-unknown", "design",
+		"every tag is one of the draft, or a cue tag that the trade knows")
 	ruleTagForm = rule("tag-form", "draft 4.4",
 		"a tag has the kind of value that its definition gives it: none, a decimal integer, a text")
 	ruleVersion = rule("version", "draft 8",
@@ -72,9 +74,10 @@ type Segment struct {
 	Map                   string    // attribute list of the EXT-X-MAP in effect
 	Seen                  time.Time // instant of the first response that listed it
 
-	inf   string // EXTINF as written
-	timed bool   // EXTINF could be read
-	dated bool   // it has EXT-X-PROGRAM-DATE-TIME itself
+	inf     string // EXTINF as written
+	timed   bool   // EXTINF could be read
+	dated   bool   // it has EXT-X-PROGRAM-DATE-TIME itself
+	mapKeys string // EXT-X-KEY tags that Map is encrypted with, one a line
 }
 
 // End is the instant at which the segment ends, by its date. It is meaningless without one.
@@ -120,10 +123,11 @@ type scanner struct {
 
 	unversioned bool // EXT-X-VERSION can't be read
 
-	next    Segment // the segment whose tags are being read
-	keys    keyState
-	current string     // attribute list of the EXT-X-MAP in effect
-	stream  attributes // of an EXT-X-STREAM-INF whose URI has not come yet
+	next     Segment // the segment whose tags are being read
+	keys     keyState
+	initText string     // attribute list of the EXT-X-MAP in effect …
+	initKeys string     // … and what it is encrypted with
+	stream   attributes // of an EXT-X-STREAM-INF whose URI has not come yet
 }
 
 // scan reads a playlist as a media playlist, or as a multivariant one, and reports what is wrong with it by itself.
@@ -162,7 +166,8 @@ func (s *scanner) line(line string) {
 	if line == "" {
 		return
 	}
-	if trimmed := strings.TrimSpace(line); trimmed != line || (line[0] != '#' && strings.Contains(line, " ")) {
+	comment := line[0] == '#' && !strings.HasPrefix(line, "#EXT")
+	if trimmed := strings.TrimSpace(line); !comment && (trimmed != line || line[0] != '#' && strings.Contains(line, " ")) {
 		s.report(ruleWhiteSpace, "white space in %q", clip(line))
 		if line = trimmed; line == "" {
 			return
@@ -172,10 +177,12 @@ func (s *scanner) line(line string) {
 	switch {
 	case line[0] != '#':
 		s.uri(line)
-	case strings.HasPrefix(line, "#EXT"):
+	case !comment:
 		name, value, hasValue := strings.Cut(line[1:], ":")
 		if spec, known := tags[name]; known {
 			s.tag(spec, name, value, hasValue)
+		} else if !slices.Contains(cueTags, name) {
+			s.report(ruleTagUnknown, "%q", clip(name))
 		}
 	}
 }
@@ -400,7 +407,7 @@ func (s *scanner) uri(line string) {
 		s.report(ruleExtInf, "segment %q has none", clip(line))
 	}
 	seg := s.next
-	seg.URI, seg.Map, seg.Keys = line, s.current, s.keys.settle(s.report)
+	seg.URI, seg.Map, seg.mapKeys, seg.Keys = line, s.initText, s.initKeys, s.keys.settle(s.report)
 	if n := len(s.list.segments); n == 0 {
 		seg.MediaSequence, seg.DiscontinuitySequence = s.list.mediaSequence, s.list.discontinuitySequence
 	} else {

@@ -68,6 +68,12 @@ type tagSpec struct {
 	once  bool // in the playlist or, for a tag on a segment, per segment
 }
 
+// cueTags are not in the draft, but ad insertion reads them.
+var cueTags = []string{
+	"EXT-X-CUE-OUT", "EXT-X-CUE-OUT-CONT", "EXT-X-CUE-IN", "EXT-X-CUE", "EXT-X-CUE-SPAN", "EXT-X-SCTE35", "EXT-X-ASSET",
+	"EXT-X-SPLICEPOINT-SCTE35", "EXT-OATCLS-SCTE35",
+}
+
 var tags = map[string]tagSpec{
 	"EXTM3U":                       {tagExtM3U, anywhere, bare, true},
 	"EXT-X-VERSION":                {tagVersion, anywhere, number, true},
