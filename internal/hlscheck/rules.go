@@ -1,6 +1,9 @@
 package hlscheck
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Rule is one thing that a playlist, or a series of them, must hold to.
 type Rule struct {
@@ -25,11 +28,6 @@ func Rules() []Rule {
 	for _, r := range table {
 		all = append(all, *r)
 	}
-	slices.SortFunc(all, func(a, b Rule) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
