@@ -97,7 +97,8 @@ func TestBreakSkew(t *testing.T) {
 	if err := check(Options{}, feed).Err(); err != nil {
 		t.Error(err)
 	}
-	if v := check(Options{BreakSkew: 3 * time.Second}, feed).Violations(); len(v) != 1 || v[0].Rule != ruleBreaks.Name {
+	// Both segments at the break lie too far on the wrong side of it.
+	if v := check(Options{BreakSkew: 3 * time.Second}, feed).Violations(); len(v) != 2 || v[0].Rule != ruleBreaks.Name || v[1].Rule != ruleBreaks.Name {
 		t.Errorf("violations %v", v)
 	}
 }
