@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"consuo/internal/hls"
 )
@@ -114,6 +115,9 @@ func fetchError(ctx context.Context, shown string, err error) *Error {
 		e.Kind, e.Hint = Unreachable, "the origin ended its answer too early"
 	case isDNS && dns.IsNotFound:
 		e.Kind, e.Hint = Unreachable, "the host's name does not resolve where the engine runs"
+	case strings.Contains(err.Error(), "Location header"): // net/http has no type for it, and quotes the URL
+		e.Kind, e.Err = Redirect, errors.New("the origin redirects to a URL that can't be parsed")
+		e.Hint = "correct the redirect at the origin"
 	default:
 		e.Kind, e.Hint = Unreachable, "is the origin up, and reachable from where the engine runs? (inside a container, localhost is the container)"
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ type Options struct {
 
 	MaxBody      int64         // bytes of one playlist after decompression; 16 MiB
 	MaxPlaylists int           // media playlists of an asset; 100
-	MaxSegments  int           // of all its media playlists together; 500,000
+	MaxSegments  int           // of all its media playlists together; 300,000
 	MaxRedirects int           // per request; 5
 	Timeout      time.Duration // of one request, with redirects and body; 10 s
 	LoadTimeout  time.Duration // of one asset, with waiting for its turn; 30 s
@@ -46,18 +47,21 @@ type Loader struct {
 	options Options
 	client  *http.Client
 	hosts   hostLimit
+	// parsing holds an element per playlist that is being parsed: that takes
+	// several times the memory of its text.
+	parsing chan struct{}
 }
 
 // New makes a Loader.
 func New(o Options) *Loader {
 	o.MaxBody = cmp.Or(o.MaxBody, 16<<20)
 	o.MaxPlaylists = cmp.Or(o.MaxPlaylists, 100)
-	o.MaxSegments = cmp.Or(o.MaxSegments, 500_000)
+	o.MaxSegments = cmp.Or(o.MaxSegments, 300_000)
 	o.MaxRedirects = cmp.Or(o.MaxRedirects, 5)
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.LoadTimeout = cmp.Or(o.LoadTimeout, 30*time.Second)
 	o.PerHost = cmp.Or(o.PerHost, 4)
-	l := &Loader{options: o, hosts: hostLimit{most: o.PerHost}}
+	l := &Loader{options: o, hosts: hostLimit{most: o.PerHost}, parsing: make(chan struct{}, 2)}
 	l.client = &http.Client{Transport: o.Transport, CheckRedirect: l.checkRedirect}
 	if o.Transport == nil {
 		l.client.Transport = transport(o)
@@ -101,7 +105,11 @@ func (l *Loader) checkRedirect(next *http.Request, via []*http.Request) error {
 }
 
 // Load fetches the playlist at uri and each media playlist that it names.
-// Errors are *Error.
+//
+// A variant or rendition whose playlist is wrong for good (Error.Permanent) is
+// left out with a warning, as players do, if the asset is still whole without
+// it. A failure that may pass fails the load: what is loaded now may be on air
+// for hours. Errors are *Error.
 func (l *Loader) Load(ctx context.Context, uri string) (*hls.Presentation, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.LoadTimeout)
 	defer cancel()
@@ -113,27 +121,39 @@ func (l *Loader) Load(ctx context.Context, uri string) (*hls.Presentation, error
 		return nil, &Error{Kind: TooLarge, URL: Redact(uri),
 			Err: fmt.Errorf("it names %d media playlists, more than %d", len(todo), l.options.MaxPlaylists)}
 	}
-	loaded := make([]*hls.Media, len(todo))
-	// Whoever can't get a slot at a host waits, so that these are few.
+	var mu sync.Mutex // guards what follows, and p.Media
+	failed := make(map[string]*Error)
+	segments := 0
+
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2 * l.options.PerHost)
-	for i, uri := range todo {
-		g.Go(func() (err error) {
-			loaded[i], err = l.media(ctx, p.Multivariant, uri)
-			return err
+	g.SetLimit(2 * l.options.PerHost) // those without a slot at their host wait
+	for _, uri := range todo {
+		g.Go(func() error {
+			m, err := l.media(ctx, p.Multivariant, uri)
+			mu.Lock()
+			defer mu.Unlock()
+			if e, ok := errors.AsType[*Error](err); ok && e.Permanent() {
+				failed[uri] = e
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if segments += len(m.Segments); segments > l.options.MaxSegments {
+				return &Error{Kind: TooLarge, URL: Redact(p.URL),
+					Err: fmt.Errorf("its media playlists have more than %d segments", l.options.MaxSegments)}
+			}
+			p.Media[uri] = m
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	segments := 0
-	for i, m := range loaded {
-		p.Media[todo[i]] = m
-		segments += len(m.Segments)
-	}
-	if segments > l.options.MaxSegments {
-		return nil, &Error{Kind: TooLarge, URL: Redact(uri),
-			Err: fmt.Errorf("its media playlists have %d segments, more than %d", segments, l.options.MaxSegments)}
+	if len(failed) > 0 {
+		if err := leaveOut(p, failed); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -162,13 +182,14 @@ func (l *Loader) Duration(ctx context.Context, uri string) (time.Duration, error
 // open fetches the playlist at uri. todo are the media playlists that it
 // names, each once; none if it is one itself.
 func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, todo []string, err error) {
-	body, answer, err := l.fetch(ctx, uri)
+	var mv *hls.Multivariant
+	var media *hls.Media
+	err = l.fetch(ctx, uri, func(base string, body []byte) (err error) {
+		mv, media, err = hls.Parse(base, body)
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
-	}
-	mv, media, err := hls.Parse(answer.url, body)
-	if err != nil {
-		return nil, nil, parseError(Redact(uri), answer.contentType, err)
 	}
 	p = &hls.Presentation{URL: uri, Multivariant: mv, Media: make(map[string]*hls.Media)}
 	if media != nil {
@@ -201,14 +222,13 @@ func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, tod
 }
 
 // media fetches a media playlist of mv.
-func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (*hls.Media, error) {
-	body, answer, err := l.fetch(ctx, uri)
+func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m *hls.Media, err error) {
+	err = l.fetch(ctx, uri, func(base string, body []byte) (err error) {
+		m, err = mv.ParseMedia(base, body)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	m, err := mv.ParseMedia(answer.url, body)
-	if err != nil {
-		return nil, parseError(Redact(uri), answer.contentType, err)
 	}
 	return m, checkMedia(uri, m)
 }
@@ -221,55 +241,64 @@ func checkMedia(uri string, m *hls.Media) error {
 	return nil
 }
 
-// answer is what is known of a fetched body.
-type answer struct {
-	url         string // after redirects
-	contentType string
-}
-
-// fetch gets a body of at most MaxBody bytes.
-func (l *Loader) fetch(ctx context.Context, uri string) ([]byte, answer, error) {
+// fetch gets a body of at most MaxBody bytes and has it parsed; base is where
+// redirects ended.
+func (l *Loader) fetch(ctx context.Context, uri string, parse func(base string, body []byte) error) error {
 	shown := Redact(uri)
 	u, err := url.Parse(uri)
 	if err != nil {
-		return nil, answer{}, &Error{Kind: Refused, URL: shown, Err: errors.New("the URL can't be parsed"), Hint: "check the URL for typos"}
+		return &Error{Kind: Refused, URL: shown, Err: errors.New("the URL can't be parsed"), Hint: "check the URL for typos"}
 	}
 	if err := l.options.Policy.CheckURL(u); err != nil {
-		return nil, answer{}, fetchError(ctx, shown, err)
+		return fetchError(ctx, shown, err)
 	}
 	release, err := l.hosts.acquire(ctx, u.Host)
 	if err != nil {
-		return nil, answer{}, fetchError(ctx, shown, err)
+		return fetchError(ctx, shown, err)
 	}
 	defer release()
 
+	resp, body, err := l.get(ctx, uri)
+	switch {
+	case err != nil:
+		return fetchError(ctx, shown, err)
+	case resp.StatusCode != http.StatusOK:
+		return statusError(shown, resp.StatusCode)
+	case int64(len(body)) > l.options.MaxBody:
+		return &Error{Kind: TooLarge, URL: shown, Err: fmt.Errorf("the answer has more than %d bytes", l.options.MaxBody),
+			Hint: "is it a media file? the URL must be that of a playlist"}
+	}
+	select {
+	case l.parsing <- struct{}{}:
+		defer func() { <-l.parsing }()
+	case <-ctx.Done():
+		return fetchError(ctx, shown, ctx.Err())
+	}
+	if err := parse(resp.Request.URL.String(), body); err != nil {
+		return parseError(shown, resp.Header.Get("Content-Type"), err)
+	}
+	return nil
+}
+
+// get makes the request and reads the body of a 200, at most one byte more
+// than MaxBody. The limit is on what comes out of decompression.
+func (l *Loader) get(ctx context.Context, uri string) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return nil, answer{}, fetchError(ctx, shown, err)
+		return nil, nil, err
 	}
 	req.Header.Set("Accept", "application/vnd.apple.mpegurl, application/x-mpegurl, */*;q=0.8")
 	req.Header.Set("User-Agent", "consuo")
 	resp, err := l.client.Do(req)
 	if err != nil {
-		return nil, answer{}, fetchError(ctx, shown, err)
+		return nil, nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	if resp.StatusCode != http.StatusOK {
-		return nil, answer{}, statusError(shown, resp.StatusCode)
-	}
-	tooLarge := &Error{Kind: TooLarge, URL: shown, Err: fmt.Errorf("the answer has more than %d bytes", l.options.MaxBody),
-		Hint: "is it a media file? the URL must be that of a playlist"}
-	if resp.ContentLength > l.options.MaxBody {
-		return nil, answer{}, tooLarge
+		return resp, nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, l.options.MaxBody+1))
-	if err != nil {
-		return nil, answer{}, fetchError(ctx, shown, err)
-	}
-	if int64(len(body)) > l.options.MaxBody {
-		return nil, answer{}, tooLarge
-	}
-	return body, answer{url: resp.Request.URL.String(), contentType: resp.Header.Get("Content-Type")}, nil
+	return resp, body, err
 }

@@ -29,7 +29,10 @@ type Policy struct {
 func (p Policy) Validate() error {
 	for _, pattern := range p.Hosts {
 		name := strings.TrimPrefix(pattern, "*.")
-		if name == "" || strings.ContainsAny(name, "*/@ ,") || strings.Contains(pattern, "://") {
+		if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+			continue
+		}
+		if name == "" || strings.ContainsAny(name, "*/@:, ") {
 			return fmt.Errorf(`%q is no host: want a name such as "vod.example.com" or "*.example.com", without scheme, path and port`, pattern)
 		}
 	}

@@ -161,4 +161,8 @@ type Presentation struct {
 	// Media has every playlist that a variant or rendition names, by the
 	// absolute URI that they name it with. Entries may be shared.
 	Media map[string]*Media
+	// Warnings are about variants and renditions that were left out because
+	// their playlist can't be had; what was left out of a playlist is in its
+	// own Warnings.
+	Warnings []string
 }
