@@ -33,7 +33,7 @@ func startDaemon(name, program, log string, env ...string) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // the child has its own
+	defer file.Close()                                        // the child has its own
 	cmd := exec.CommandContext(context.Background(), program) // stop ends it, in its turn
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "LOG_FORMAT"} {
 		if value, ok := os.LookupEnv(name); ok {
