@@ -94,16 +94,33 @@ func (tl *Timeline) nextEnd(k int, t time.Time) time.Time {
 	return e.end(k, e.place(k, n-e.Tracks[k].MediaSequence))
 }
 
+// Duration returns how long the segments of the primary in a window last.
+func (tl *Timeline) Duration(w Window) time.Duration {
+	var d time.Duration
+	for n := w.First; n <= w.Last; n++ {
+		_, p := tl.segment(0, n)
+		d += p.feed.primary().duration(p.index)
+	}
+	return d
+}
+
+// DiscontinuitySequence returns EXT-X-DISCONTINUITY-SEQUENCE of a window of
+// track k: the number of its first segment, less one if that shows a tag,
+// because draft 6.2.2 counts the tags that have left.
+func (tl *Timeline) DiscontinuitySequence(k int, w Window) int64 {
+	e, p := tl.segment(k, w.First)
+	number, tag := e.discontinuity(k, p)
+	if tag {
+		number--
+	}
+	return number
+}
+
 // AppendPlaylist appends the media playlist of track k at t to dst. It lists
 // at least one segment if t is not before the timeline's beginning.
 func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int, t time.Time) []byte {
 	w := tl.Window(k, t)
 	cut := tl.cutOf(k, w.First)
-	e := &tl.entries[cut]
-	number, tag := e.discontinuity(k, e.place(k, w.First-e.Tracks[k].MediaSequence))
-	if tag {
-		number-- // the tag is still there: draft 6.2.2 counts those that left
-	}
 	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
 	dst = strconv.AppendInt(dst, int64(settings.Version), 10)
 	dst = append(dst, "\n#EXT-X-TARGETDURATION:"...)
@@ -111,7 +128,7 @@ func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int
 	dst = append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...)
 	dst = strconv.AppendInt(dst, w.First, 10)
 	dst = append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...)
-	dst = strconv.AppendInt(dst, number, 10)
+	dst = strconv.AppendInt(dst, tl.DiscontinuitySequence(k, w), 10)
 	dst = append(dst, '\n')
 
 	scope := scope{}

@@ -28,6 +28,7 @@ func NewEntry(cut playlog.Cut, asset, filler *Feed) Entry {
 type Timeline struct {
 	entries []Entry
 	window  time.Duration
+	base    int64 // see Base
 }
 
 // New returns a timeline. Entries are in order and have at least one; window
@@ -40,8 +41,12 @@ func New(entries []Entry, window time.Duration) *Timeline {
 			break
 		}
 	}
-	return &Timeline{entries: entries, window: window}
+	return &Timeline{entries: entries, window: window, base: entries[0].Number}
 }
+
+// Base is the number of the cut that the timeline began with: while it stays
+// the same, what was published stays true.
+func (tl *Timeline) Base() int64 { return tl.base }
 
 // Last returns the last cut of the log.
 func (tl *Timeline) Last() *Entry { return &tl.entries[len(tl.entries)-1] }
@@ -61,7 +66,11 @@ func (tl *Timeline) With(now time.Time, more ...Entry) *Timeline {
 	for drop+2 < len(entries) && entries[drop+2].Start.Before(reach) {
 		drop++
 	}
-	return New(entries[drop:len(entries):len(entries)], tl.window)
+	next := New(entries[drop:len(entries):len(entries)], tl.window)
+	if !next.entries[0].Rebase || next.entries[0].Number <= tl.base {
+		next.base = tl.base
+	}
+	return next
 }
 
 func longest(entries []Entry) time.Duration {
@@ -214,4 +223,18 @@ func (tl *Timeline) next(k int, t time.Time) (n int64, cut int) {
 func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
 	e := &tl.entries[tl.cutOf(k, n)]
 	return e, e.place(k, n-e.Tracks[k].MediaSequence)
+}
+
+// Above returns a number that is above every media and discontinuity sequence
+// number that the log gives out by t, by at least playlog.RebaseStep: where a
+// rebase may begin.
+func (tl *Timeline) Above(t time.Time) int64 {
+	var n int64
+	for k := range tl.Last().Tracks {
+		next, cut := tl.next(k, t)
+		e := &tl.entries[cut]
+		number, _ := e.discontinuity(k, e.place(k, next-e.Tracks[k].MediaSequence))
+		n = max(n, next, number)
+	}
+	return n + playlog.RebaseStep
 }

@@ -1,0 +1,146 @@
+package playout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"consuo/internal/hls"
+	"consuo/internal/timeline"
+)
+
+// loader reads an asset from its origin.
+type loader interface {
+	Load(ctx context.Context, uri string) (*hls.Presentation, error)
+}
+
+const (
+	// firstRetry and lastRetry bound the back-off of an asset that can't be
+	// loaded.
+	firstRetry = 2 * time.Second
+	lastRetry  = time.Minute
+	// unwanted is how long an asset is kept that no schedule asks for. Those
+	// on air are kept by the timelines that they are on.
+	unwanted = 30 * time.Minute
+	// loading bounds how many assets are loaded at a time, of all channels.
+	loading = 16
+)
+
+// errLoading is the state of an asset that was asked for and is not there yet.
+var errLoading = errors.New("still loading")
+
+// library holds the assets that channels want, each loaded once. Nothing waits
+// for it: get answers at once, and whoever wants an asset is woken when its
+// state changes.
+type library struct {
+	load  loader
+	log   *slog.Logger
+	slots chan struct{}
+	m     *metrics
+
+	mu      sync.Mutex
+	entries map[assetKey]*libraryEntry // guarded by mu
+}
+
+// assetKey names an asset as it is written into playlists.
+type assetKey struct{ uri, delivery string }
+
+// libraryEntry is guarded by library.mu.
+type libraryEntry struct {
+	asset   *timeline.Asset
+	err     error // why there is none; errLoading at first
+	loads   bool  // a load is under way
+	tries   int
+	retry   time.Time // no load before
+	wanted  time.Time
+	waiting map[*channel]bool // woken by the end of a load
+}
+
+func newLibrary(load loader, log *slog.Logger, m *metrics) *library {
+	return &library{
+		load: load, log: log, m: m,
+		slots:   make(chan struct{}, loading),
+		entries: make(map[assetKey]*libraryEntry),
+	}
+}
+
+// get returns an asset, or why there is none. The first call starts loading
+// it, later ones try again when it is time; c is woken at the end of a load.
+// retry is the instant at which a failed asset is worth asking for again.
+func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (a *timeline.Asset, retry time.Time, err error) {
+	now := time.Now()
+	key := assetKey{uri, d.text}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[key]
+	if e == nil {
+		e = &libraryEntry{err: errLoading, waiting: make(map[*channel]bool)}
+		l.entries[key] = e
+	}
+	e.wanted = now
+	if e.asset != nil {
+		return e.asset, time.Time{}, nil
+	}
+	e.waiting[c] = true
+	if !e.loads && !now.Before(e.retry) {
+		e.loads = true
+		go l.fetch(ctx, key, e, d)
+	}
+	return nil, e.retry, e.err
+}
+
+// fetch loads an asset and wakes those who wait for it.
+func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d Delivery) {
+	asset, err := l.read(ctx, key.uri, d)
+
+	l.mu.Lock()
+	e.loads = false
+	e.asset, e.err = asset, err
+	if err != nil {
+		wait := min(firstRetry<<min(e.tries, 10), lastRetry)
+		e.tries++
+		// Spread, so that the assets of a sick origin don't come back at once.
+		e.retry = time.Now().Add(wait + rand.N(wait/4))
+	}
+	waiting := e.waiting
+	e.waiting = make(map[*channel]bool)
+	l.mu.Unlock()
+
+	if err != nil && ctx.Err() == nil {
+		l.log.Warn("asset not loaded", "uri", Redacted(key.uri).String(), "err", Redacted(err.Error()).String())
+	}
+	for c := range waiting {
+		c.wake()
+	}
+}
+
+func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, error) {
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	begun := time.Now()
+	p, err := l.load.Load(ctx, uri)
+	var a *timeline.Asset
+	if err == nil {
+		a, err = timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite})
+	}
+	l.m.loaded(err, time.Since(begun))
+	return a, err
+}
+
+// sweep forgets what nobody has wanted for long.
+func (l *library) sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, e := range l.entries {
+		if !e.loads && time.Since(e.wanted) > unwanted {
+			delete(l.entries, key)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package playout
+
+import (
+	"slices"
+	"time"
+
+	"consuo/internal/playlog"
+	"consuo/internal/timeline"
+)
+
+// keptCuts is how many cuts status shows.
+const keptCuts = 20
+
+// summary returns what a list shows of the channel.
+func (c *channel) summary() Summary {
+	s := Summary{ID: c.id, State: c.state(), Degraded: c.e.degraded()}
+	c.mu.Lock()
+	s.Name = c.info.Name
+	events := c.events
+	c.mu.Unlock()
+	if v := c.view.Load(); v != nil {
+		now := c.e.now()
+		s.Now, s.Next = onAir(v.timeline(), now), upcoming(v.timeline(), events, now)
+	}
+	return s
+}
+
+// status returns all that is known of the channel.
+func (c *channel) status() Status {
+	now := c.e.now()
+	summary := c.summary()
+	s := Status{
+		ID: c.id, Name: summary.Name, State: summary.State, Degraded: summary.Degraded,
+		Time: Instant{now}, Now: summary.Now, Next: summary.Next,
+		Tracks: []TrackStatus{}, LastCuts: []CutStatus{}, Poll: c.e.polling(),
+	}
+	c.mu.Lock()
+	s.Problems = slices.Clone(c.problems)
+	s.Log = c.logState
+	c.mu.Unlock()
+	s.Log.Backend = c.e.Backend
+	slices.Reverse(s.Problems)
+	if s.Problems == nil {
+		s.Problems = []Problem{}
+	}
+	v := c.view.Load()
+	if v == nil {
+		return s
+	}
+	tl := v.timeline()
+	at := c.instant(now)
+	s.TargetDuration = Seconds(tl.OnAir(at).TargetDuration)
+	for k, t := range v.settings.Tracks {
+		w := tl.Window(k, at)
+		if k == 0 {
+			s.Window = Seconds(tl.Duration(w))
+		}
+		s.Tracks = append(s.Tracks, TrackStatus{
+			ID: t.ID, MediaSequence: w.First, LastMediaSequence: w.Last,
+			DiscontinuitySequence: tl.DiscontinuitySequence(k, w),
+		})
+	}
+	entries := tl.Entries()
+	for i := len(entries) - 1; i >= 0 && len(s.LastCuts) < keptCuts; i-- {
+		e := &entries[i]
+		if d := adherence(&e.Cut); d != nil && s.Drift == 0 && !e.Start.After(now) {
+			s.Drift = *d
+		}
+		var end time.Time
+		if i+1 < len(entries) {
+			end = entries[i+1].Start
+		}
+		s.LastCuts = append(s.LastCuts, CutStatus{Number: e.Number, OnAir: *describe(&e.Cut, end), Rebase: e.Rebase})
+	}
+	return s
+}
+
+// degraded says whether the schedule is away.
+func (e *Engine) degraded() bool {
+	p := e.polling()
+	return p.Error != "" || p.LastOK.IsZero()
+}
+
+// onAir describes the cut that airs.
+func onAir(tl *timeline.Timeline, now time.Time) *OnAir {
+	entries := tl.Entries()
+	var end time.Time
+	cut := tl.OnAir(now)
+	for i := range entries {
+		if entries[i].Number == cut.Number && i+1 < len(entries) {
+			end = entries[i+1].Start
+		}
+	}
+	if end.IsZero() && cut.Kind == playlog.Event {
+		end = cut.Airing.End
+	}
+	return describe(&cut.Cut, end)
+}
+
+// upcoming describes what comes next: a cut that is committed already, or the
+// next event of the schedule.
+func upcoming(tl *timeline.Timeline, events []timeline.Event, now time.Time) *OnAir {
+	entries := tl.Entries()
+	for i := range entries {
+		if entries[i].Start.After(now) {
+			var end time.Time
+			if i+1 < len(entries) {
+				end = entries[i+1].Start
+			} else if a := entries[i].Airing; a != nil && entries[i].Kind == playlog.Event {
+				end = a.End
+			}
+			return describe(&entries[i].Cut, end)
+		}
+	}
+	for _, ev := range events {
+		if ev.Start.After(now) {
+			return &OnAir{
+				Kind: playlog.Event, EventID: ev.ID, Title: ev.Title, URI: Redacted(ev.URI),
+				Start: Instant{ev.Start}, End: Instant{ev.End},
+			}
+		}
+	}
+	return nil
+}
+
+func describe(c *playlog.Cut, end time.Time) *OnAir {
+	d := &OnAir{
+		Kind: c.Kind, Reason: c.Reason, Detail: Redacted(c.Detail), URI: Redacted(c.Asset.URI),
+		Start: Instant{c.Start}, End: Instant{end}, Adherence: adherence(c),
+	}
+	if c.Airing != nil {
+		d.EventID, d.Title = c.Airing.EventID, c.Airing.Title
+	}
+	return d
+}
+
+// adherence is how much later than scheduled an event began; nil for all that
+// did not begin at its time.
+func adherence(c *playlog.Cut) *Seconds {
+	if c.Kind != playlog.Event || c.Reason != playlog.Scheduled {
+		return nil
+	}
+	d := Seconds(c.Start.Sub(c.Airing.Start))
+	return &d
+}

@@ -1,0 +1,537 @@
+package playout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"consuo/internal/playlog"
+	"consuo/internal/timeline"
+)
+
+const (
+	// settling is how long a waking channel waits for the assets that decide
+	// its tracks; below hold, so that those who wait get at least the slate.
+	settling = 4 * time.Second
+	// othersSettling is the same for assets that only contribute maxima.
+	othersSettling = 2 * time.Second
+	// mostSettling bounds the assets that are loaded to settle a channel.
+	mostSettling = 100
+	// preload is how long before its start an event's asset is loaded.
+	preload = 10 * time.Minute
+	// appendTimeout is when a request to the log counts as lost.
+	appendTimeout = 2 * time.Second
+	// appendRetry is how soon it is repeated.
+	appendRetry = 250 * time.Millisecond
+	// idle is how often a channel looks at things that nothing wakes it for.
+	idle = time.Minute
+	// leastTarget is the least target duration that is settled on, unless the
+	// operator sets one.
+	leastTarget = 6 * time.Second
+)
+
+// runner is what a channel's goroutine works with. Nobody else touches it.
+type runner struct {
+	*channel
+	woken    time.Time
+	logID    string
+	lead     time.Duration
+	settings *playlog.Settings
+	tl       *timeline.Timeline
+	feeds    map[*timeline.Asset]mapped
+	retry    time.Time // when a failed asset is worth asking for again; zero: none is
+	schedule snapshot  // of the step
+}
+
+// mapped is an asset on the channel's tracks, or why it can't join.
+type mapped struct {
+	feed *timeline.Feed
+	err  error
+}
+
+// snapshot is the schedule as a step sees it.
+type snapshot struct {
+	events         []timeline.Event
+	targetDuration time.Duration // 0: not set by the operator
+	filler         string
+	delivery       Delivery
+	read           bool
+}
+
+func newRunner(c *channel) *runner {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &runner{channel: c, woken: c.e.now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped)}
+}
+
+// step does what is due and returns how long nothing will be.
+func (r *runner) step(ctx context.Context) time.Duration {
+	r.look()
+	r.retry = time.Time{}
+	var next time.Time
+	if r.tl == nil {
+		next = r.begin(ctx)
+	}
+	if r.tl != nil && r.isSlate() {
+		r.settle(ctx)
+	}
+	if r.tl != nil {
+		next = r.plan(ctx)
+		r.preload(ctx)
+	}
+	if !r.retry.IsZero() && (next.IsZero() || r.retry.Before(next)) {
+		next = r.retry
+	}
+	if next.IsZero() {
+		return idle
+	}
+	return min(max(next.Sub(r.e.now()), 0), idle)
+}
+
+func (r *runner) look() {
+	c := r.channel
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.schedule = snapshot{
+		events: c.events, targetDuration: c.info.Config.TargetDuration, filler: c.info.Config.Filler,
+		delivery: c.delivery, read: c.read.ok,
+	}
+}
+
+// begin puts the channel on air: with the log as it is, if that says what the
+// schedule wants, else with a new beginning. It returns when to look again.
+func (r *runner) begin(ctx context.Context) time.Time {
+	now := r.e.now()
+	deadline := r.woken.Add(settling)
+	if !r.schedule.read && now.Before(deadline) {
+		return deadline
+	}
+	page, err := r.readLog(ctx)
+	if err != nil {
+		r.report("", fmt.Sprintf("playout log not read: %v", err))
+		return now.Add(appendRetry)
+	}
+	r.logID, r.lead = page.ID, page.Lead
+	if len(page.Cuts) > 0 && r.settings != nil {
+		wait, ok := r.resume(ctx, page.Cuts)
+		if wait && now.Before(deadline) {
+			return deadline
+		}
+		if ok {
+			return time.Time{}
+		}
+	}
+	settings, wait := r.decide(ctx)
+	if wait && now.Before(deadline) {
+		return deadline
+	}
+	number, floor := int64(1), int64(0)
+	if n := len(page.Cuts); n > 0 {
+		// What the log says can't be rendered: begin above all it can have
+		// given out, a segment of a second or longer at a time.
+		last := page.Cuts[n-1]
+		number = last.Number + 1
+		floor = highest(&last) + int64(now.Sub(last.Start)/time.Second) + playlog.RebaseStep
+	}
+	if err := r.rebase(ctx, settings, number, floor); err != nil {
+		return now.Add(appendRetry)
+	}
+	return time.Time{}
+}
+
+func highest(c *playlog.Cut) int64 {
+	n := c.DiscontinuitySequence
+	for _, p := range c.Tracks {
+		n = max(n, p.MediaSequence)
+	}
+	return n
+}
+
+// resume goes on with the cuts of a log. Where playout slept and the schedule
+// wants something else by now than what repeats since, it begins anew above
+// them. wait is true while an asset is still loading.
+func (r *runner) resume(ctx context.Context, cuts []playlog.Cut) (wait, ok bool) {
+	entries, wait := r.resolve(ctx, cuts)
+	if len(entries) == 0 {
+		return wait, false
+	}
+	r.tl = timeline.New(entries, r.e.Window)
+	now := r.e.now()
+	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, 0))
+	wanted := timeline.New(batch, r.e.Window).OnAir(now)
+	airs := r.tl.OnAir(now)
+	same := wanted.Kind == airs.Kind && (wanted.Airing == nil) == (airs.Airing == nil)
+	if same && airs.Airing != nil {
+		same = wanted.Airing.Same(airs.Airing)
+	}
+	// An event that began on time is wanted even if its asset has ended.
+	if same || airs.Airing != nil && wanted.Airing.Same(airs.Airing) {
+		r.show()
+		return false, true
+	}
+	floor := r.tl.Above(now)
+	if r.rebase(ctx, r.settings, r.tl.Last().Number+1, floor) != nil {
+		r.show()
+	}
+	return false, true
+}
+
+// resolve puts cuts together with their feeds. Those before the first that can
+// be rendered are left out; none may be missing after it.
+func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []timeline.Entry, wait bool) {
+	for _, cut := range cuts {
+		asset, err := r.source(ctx, cut.Asset)
+		var filler *timeline.Feed
+		if err == nil && !cut.Loop {
+			filler, err = r.source(ctx, cut.Filler)
+		}
+		if err != nil {
+			wait = wait || errors.Is(err, errLoading)
+			entries = nil
+			continue
+		}
+		entries = append(entries, timeline.NewEntry(cut, asset, filler))
+	}
+	return entries, wait
+}
+
+// source returns the feed that a cut names.
+func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, error) {
+	asset, err := r.asset(ctx, s.URI)
+	if err != nil {
+		return nil, err
+	}
+	if asset.Digest != s.Digest {
+		return nil, fmt.Errorf("asset %s is another one than when it was planned", s.URI)
+	}
+	return timeline.NewFeed(r.settings, asset, s.Feeds, r.mapOptions(asset))
+}
+
+// asset returns an asset by its URI; the slate is one too.
+func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error) {
+	slate, err := builtinSlate()
+	if err != nil || uri == slate.URI {
+		return slate, err
+	}
+	a, retry, err := r.e.library.get(r.e.life, uri, r.schedule.delivery, r.channel)
+	if err != nil && !errors.Is(err, errLoading) && (r.retry.IsZero() || retry.Before(r.retry)) {
+		r.retry = retry
+	}
+	return a, err
+}
+
+// decide settles the channel's tracks from the first scheduled asset that
+// there is. wait is true while something that could change them is loading.
+func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait bool) {
+	now := r.e.now()
+	var first *timeline.Asset
+	var others []*timeline.Asset
+	seen := make(map[string]bool)
+	for _, ev := range r.schedule.events {
+		if !ev.End.After(now) || seen[ev.URI] || len(seen) == mostSettling {
+			continue
+		}
+		seen[ev.URI] = true
+		a, err := r.asset(ctx, ev.URI)
+		switch {
+		case errors.Is(err, errLoading):
+			wait = wait || first == nil || now.Before(r.woken.Add(othersSettling))
+		case err != nil:
+			r.report(ev.URI, err.Error())
+		case first == nil:
+			first = a
+		default:
+			others = append(others, a)
+		}
+	}
+	if first != nil {
+		settings, err := timeline.Settle(first, others)
+		if err == nil {
+			return settings, wait
+		}
+		r.report(first.URI, err.Error())
+	}
+	return provisionalSettings(), wait
+}
+
+// provisionalSettings are the tracks of a channel that nothing is known of.
+func provisionalSettings() *playlog.Settings {
+	a, err := provisional()
+	if err != nil {
+		panic(err) // it is built in: a test loads it
+	}
+	s, err := timeline.Settle(a, nil)
+	if err != nil {
+		panic(err)
+	}
+	// Names of their own, so that none is taken for a settled track.
+	for i := range s.Tracks {
+		s.Tracks[i].ID = slatePrefix + s.Tracks[i].ID
+	}
+	for i := range s.Multivariant.Variants {
+		s.Multivariant.Variants[i].URI = slatePrefix + s.Multivariant.Variants[i].URI
+	}
+	return s
+}
+
+const slatePrefix = "slate-"
+
+func (r *runner) isSlate() bool { return isSlate(r.settings) }
+
+func isSlate(s *playlog.Settings) bool {
+	return len(s.Tracks[0].ID) > len(slatePrefix) && s.Tracks[0].ID[:len(slatePrefix)] == slatePrefix
+}
+
+// settle replaces provisional tracks once there is an asset to make real ones
+// of. The old URLs go on with what they showed.
+func (r *runner) settle(ctx context.Context) {
+	settings, wait := r.decide(ctx)
+	if wait || isSlate(settings) {
+		return
+	}
+	now := r.e.now()
+	if err := r.rebase(ctx, settings, r.tl.Last().Number+1, r.tl.Above(now)); err != nil {
+		r.report("", fmt.Sprintf("tracks not settled: %v", err))
+	}
+}
+
+// rebase begins a log, or begins it anew, with a window that is full at once.
+func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number, floor int64) error {
+	old, oldFeeds := r.settings, r.feeds
+	r.settings, r.feeds = settings, make(map[*timeline.Asset]mapped)
+	entries := timeline.Begin(r.genesis(ctx, settings, r.e.now(), number, floor))
+	if err := r.commit(ctx, entries); err != nil {
+		r.settings, r.feeds = old, oldFeeds
+		return err
+	}
+	r.tl = timeline.New(entries, r.e.Window)
+	c := r.channel
+	c.mu.Lock()
+	c.settings = settings
+	c.mu.Unlock()
+	r.show()
+	return nil
+}
+
+// genesis gathers what a beginning at an instant depends on.
+func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now time.Time, number, floor int64) timeline.Genesis {
+	in := r.input(ctx, now)
+	g := timeline.Genesis{
+		Input: in, Settings: settings, Window: r.e.Window, Number: number, Floor: floor,
+		TargetDuration: r.schedule.targetDuration,
+	}
+	if g.TargetDuration == 0 {
+		g.TargetDuration = max(leastTarget, timeline.WholeTarget(in.Filler.Longest()))
+		for _, ev := range r.schedule.events {
+			if !ev.End.After(now) {
+				continue
+			}
+			if state := in.Asset(ev.URI); state.Feed != nil {
+				g.TargetDuration = max(g.TargetDuration, timeline.WholeTarget(state.Feed.Longest()))
+			}
+		}
+	}
+	return g
+}
+
+// input gathers what a plan depends on.
+func (r *runner) input(ctx context.Context, now time.Time) timeline.Input {
+	filler, kind := r.fillerFeed(ctx)
+	return timeline.Input{
+		Now: now, Lead: r.lead, Events: r.schedule.events, Filler: filler, FillerKind: kind,
+		Asset: func(uri string) timeline.AssetState {
+			feed, err := r.feed(ctx, uri)
+			if err != nil {
+				return timeline.AssetState{Detail: Redacted(err.Error()).String()}
+			}
+			return timeline.AssetState{Feed: feed}
+		},
+	}
+}
+
+// feed returns an asset on the channel's tracks.
+func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
+	a, err := r.asset(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := r.feeds[a]
+	if !ok {
+		if len(r.feeds) > mostSettling+len(r.schedule.events) {
+			clear(r.feeds)
+		}
+		m.feed, m.err = timeline.Map(r.settings, a, r.mapOptions(a))
+		r.feeds[a] = m
+	}
+	return m.feed, m.err
+}
+
+func (r *runner) mapOptions(a *timeline.Asset) timeline.MapOptions {
+	slate, _ := builtinSlate()
+	target := max(r.schedule.targetDuration, leastTarget)
+	if r.tl != nil {
+		target = r.tl.Last().TargetDuration
+	}
+	return timeline.MapOptions{
+		MaxTarget: r.schedule.targetDuration, TargetDuration: target,
+		LastResort: a == slate, EmptySubtitles: emptySubtitles,
+	}
+}
+
+// fillerFeed returns the first of the channel's filler, SLATE_URI and the
+// built-in slate that is there and fits.
+func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) {
+	for _, choice := range []struct {
+		uri  string
+		kind playlog.Kind
+	}{{r.schedule.filler, playlog.Filler}, {r.e.SlateURI, playlog.Slate}} {
+		if choice.uri == "" {
+			continue
+		}
+		feed, err := r.feed(ctx, choice.uri)
+		if err == nil {
+			return feed, choice.kind
+		}
+		if !errors.Is(err, errLoading) {
+			r.report(choice.uri, fmt.Sprintf("it can't be used as filler: %v", err))
+		}
+	}
+	slate, err := builtinSlate()
+	if err == nil {
+		var feed *timeline.Feed
+		if feed, err = r.feed(ctx, slate.URI); err == nil {
+			return feed, playlog.Slate
+		}
+	}
+	panic(err) // it is built in and maps on everything: tests do both
+}
+
+// plan commits what is due and returns when something will be; zero: nothing
+// until the schedule changes.
+func (r *runner) plan(ctx context.Context) time.Time {
+	for {
+		now := r.e.now()
+		planned, ok := r.tl.Plan(r.input(ctx, now))
+		if !ok {
+			return time.Time{}
+		}
+		if planned.Commit.After(now) {
+			return planned.Commit
+		}
+		target := r.tl.Last().TargetDuration
+		if err := r.commit(ctx, []timeline.Entry{planned.Entry}); err != nil {
+			return now.Add(appendRetry)
+		}
+		if planned.TargetDuration > target {
+			r.e.m.grown.Inc()
+			r.report(planned.Asset.URI, fmt.Sprintf("its segments are longer than the target duration of %s, which grows to %s: players may stall", target, planned.TargetDuration))
+		}
+		if a := planned.Airing; planned.Reason == playlog.Failed && a != nil {
+			r.report(a.URI, fmt.Sprintf("filler stands in for it: %s", planned.Detail))
+		}
+		r.tl = r.tl.With(now, planned.Entry)
+		r.show()
+	}
+}
+
+// preload asks for the assets that will be needed soon.
+func (r *runner) preload(ctx context.Context) {
+	now := r.e.now()
+	for _, ev := range r.schedule.events {
+		if ev.Start.After(now.Add(preload)) {
+			return
+		}
+		if ev.End.After(now) {
+			if _, err := r.feed(ctx, ev.URI); err != nil && !errors.Is(err, errLoading) {
+				r.report(ev.URI, err.Error())
+			}
+		}
+	}
+}
+
+func (r *runner) readLog(ctx context.Context) (playlog.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	return r.e.Log.Read(ctx, r.id, 0)
+}
+
+// commit appends cuts to the log. After an error nothing of them is rendered:
+// what the log has by now decides how to go on.
+func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
+	cuts := make([]playlog.Cut, len(entries))
+	for i := range entries {
+		cuts[i] = entries[i].Cut
+	}
+	timed, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	page, err := r.e.Log.Append(timed, r.id, r.logID, cuts)
+	if err == nil {
+		r.committed(cuts)
+		return nil
+	}
+	switch {
+	case errors.Is(err, playlog.ErrConflict), errors.Is(err, playlog.ErrOtherLog):
+		r.e.m.conflicts.Inc()
+		r.mu.Lock()
+		r.logState.Conflicts++
+		r.mu.Unlock()
+		r.adopt(ctx, page)
+	default:
+		// What was appended, if anything, is found by reading the log.
+		r.report("", fmt.Sprintf("playout log: %v", err))
+		if page, readErr := r.readLog(ctx); readErr == nil {
+			r.adopt(ctx, page)
+		}
+	}
+	return err
+}
+
+func (r *runner) committed(cuts []playlog.Cut) {
+	for i := range cuts {
+		c := &cuts[i]
+		r.e.m.committed(c)
+		args := []any{"number", c.Number, "start", c.Start, "kind", string(c.Kind), "reason", string(c.Reason),
+			"uri", Redacted(c.Asset.URI).String()}
+		if c.Airing != nil {
+			args = append(args, "event", c.Airing.EventID, "scheduled", c.Airing.Start)
+		}
+		if c.Detail != "" {
+			args = append(args, "detail", Redacted(c.Detail).String())
+		}
+		r.log.Info("cut", args...)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logState.ID, r.logState.Backend = r.logID, r.e.Backend
+	r.logState.LastNumber = cuts[len(cuts)-1].Number
+}
+
+// adopt goes on with the log as it is stored.
+func (r *runner) adopt(ctx context.Context, page playlog.Page) {
+	if page.ID != r.logID {
+		r.logID, r.lead = page.ID, page.Lead
+		r.tl = nil
+		return
+	}
+	if r.tl == nil {
+		return // begin reads it again
+	}
+	last := r.tl.Last().Number
+	page.Cuts = slices.DeleteFunc(page.Cuts, func(c playlog.Cut) bool { return c.Number <= last })
+	for _, c := range page.Cuts {
+		if c.Settings != nil {
+			r.settings, r.feeds = c.Settings, make(map[*timeline.Asset]mapped)
+		}
+	}
+	if entries, _ := r.resolve(ctx, page.Cuts); len(entries) == len(page.Cuts) && len(entries) > 0 {
+		r.tl = r.tl.With(r.e.now(), entries...)
+		r.show()
+	}
+}
+
+// show publishes the timeline.
+func (r *runner) show() {
+	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl, r.e.now()))
+}
