@@ -21,8 +21,9 @@ type Memory struct {
 }
 
 type memoryLog struct {
-	id   string
-	cuts []Cut // the last ones, at most keep and some
+	id       string
+	cuts     []Cut     // the last ones, keep to twice as many
+	settings *Settings // nil while cuts is empty
 }
 
 // NewMemory returns an empty store. Its clock is the process's. Of each log it
@@ -59,6 +60,9 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 		return m.page(l, firstNumber(cuts)-1), err
 	}
 	l.cuts = append(l.cuts, added...)
+	if len(added) > 0 && added[0].Settings != nil {
+		l.settings = added[0].Settings
+	}
 	if extra := len(l.cuts) - m.keep; extra > m.keep {
 		l.cuts = slices.Clone(l.cuts[extra:])
 	}
@@ -83,7 +87,7 @@ func (m *Memory) log(channel string) *memoryLog {
 
 func (m *Memory) page(l *memoryLog, after int64) Page {
 	i, _ := slices.BinarySearchFunc(l.cuts, after+1, func(c Cut, n int64) int { return int(c.Number - n) })
-	return Page{ID: l.id, Now: time.Now().UTC(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:])}
+	return Page{ID: l.id, Now: time.Now().UTC(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:]), Settings: l.settings}
 }
 
 func firstNumber(cuts []Cut) int64 {
@@ -91,35 +95,4 @@ func firstNumber(cuts []Cut) int64 {
 		return 1
 	}
 	return cuts[0].Number
-}
-
-// Decide is the compare-and-set that every store makes of Append: given the
-// stored tail of a log (at least its last cut, all that a batch can repeat),
-// it returns the part of the batch that has to be added, which is nothing when
-// the whole of it is stored already.
-func Decide(stored, batch []Cut, now time.Time, lead time.Duration) (add []Cut, err error) {
-	var last *Cut
-	if len(stored) > 0 {
-		last = &stored[len(stored)-1]
-	}
-	known := 0
-	for known < len(batch) && last != nil && batch[known].Number <= last.Number {
-		at, ok := slices.BinarySearchFunc(stored, batch[known].Number, func(c Cut, n int64) int { return int(c.Number - n) })
-		if !ok || !stored[at].Equal(batch[known]) {
-			return nil, fmt.Errorf("%w: cut %d", ErrConflict, batch[known].Number)
-		}
-		known++
-	}
-	if known == len(batch) && known > 0 {
-		return nil, nil
-	}
-	// A batch is atomic: a stored part of it with the rest missing is another
-	// history that only begins alike.
-	if known > 0 {
-		return nil, fmt.Errorf("%w: the log ends within the batch, after cut %d", ErrConflict, last.Number)
-	}
-	if err := Check(last, batch, now, lead); err != nil {
-		return nil, err
-	}
-	return batch, nil
 }

@@ -12,8 +12,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"consuo/internal/hls"
@@ -124,8 +122,8 @@ type Position struct {
 // Settings is what is decided once per channel and never changes on air.
 type Settings struct {
 	Tracks []Track // the first is the primary
-	// Multivariant has the variants and renditions of the channel; the URI of
-	// each is the id of its track.
+	// Multivariant has the variants and renditions of the channel, and whether
+	// its segments are independent; the URI of each is the id of its track.
 	Multivariant hls.Multivariant
 	// Version is EXT-X-VERSION of every playlist.
 	Version int
@@ -155,18 +153,18 @@ const (
 
 // Track is a playlist that a channel serves.
 type Track struct {
-	ID        string // stable, in its URL: v720, a-en
-	Media     Media
-	Container Container
-	Muxed     bool   // video and audio in the same segments
-	Codecs    string // what assets must offer, RFC 6381, families matter only
-	Width     int    // pixels; 0: unknown
-	Height    int    // pixels; 0: unknown
-	Bandwidth int64  // bits per second; 0: a rendition
-	Language  string
-	Channels  string
-	GroupID   string // of a rendition
-	Default   bool
+	ID        string    `json:"id"` // stable, in its URL: v720, a-en
+	Media     Media     `json:"media"`
+	Container Container `json:"container"`
+	Muxed     bool      `json:"muxed,omitempty"`     // video and audio in the same segments
+	Codecs    string    `json:"codecs,omitempty"`    // what assets must offer, RFC 6381, families matter only
+	Width     int       `json:"width,omitempty"`     // pixels; 0: unknown
+	Height    int       `json:"height,omitempty"`    // pixels; 0: unknown
+	Bandwidth int64     `json:"bandwidth,omitempty"` // bits per second; 0: a rendition
+	Language  string    `json:"language,omitempty"`
+	Channels  string    `json:"channels,omitempty"`
+	GroupID   string    `json:"group_id,omitempty"` // of a rendition
+	Default   bool      `json:"default,omitempty"`
 }
 
 // MarshalJSON writes times as integer nanoseconds, UTC, as design §2 wants it.
@@ -199,7 +197,10 @@ type Page struct {
 	ID   string        // of the log; another one than before: drop everything and begin anew
 	Now  time.Time     // the store's clock when it answered
 	Lead time.Duration // of this store
-	Cuts []Cut         // in order
+	Cuts []Cut         // in order; a store that keeps only the latest may begin later than asked
+	// Settings are those in force after the last cut, whether or not Cuts has
+	// the one that brought them; nil: the log has no cut.
+	Settings *Settings
 }
 
 // Log is a store of playout logs as an engine sees it. Implementations are
@@ -228,141 +229,3 @@ var (
 	ErrOtherLog    = errors.New("the log has another id")
 	ErrImplausible = errors.New("the cut does not fit the log")
 )
-
-// horizon is how far ahead a cut may start. Engines commit seconds before the
-// lead; whatever lies further ahead would only take edits away from people.
-const horizon = 10 * time.Minute
-
-// Check says whether a batch may follow last (nil: the log is empty) at store
-// time now. It is what every store enforces, so that one bad append can't
-// poison a channel. Numbers are held to what time can have brought: at most
-// one segment in 10 ms, and a rebase or a new log near the wall clock.
-func Check(last *Cut, batch []Cut, now time.Time, lead time.Duration) error {
-	if len(batch) == 0 {
-		return fmt.Errorf("%w: the batch is empty", ErrImplausible)
-	}
-	if len(batch) > maxBatch {
-		return fmt.Errorf("%w: %d cuts in a batch, at most %d", ErrImplausible, len(batch), maxBatch)
-	}
-	// A rebase, like the first entry, fills a whole window: it and what
-	// follows it in its batch may start in the past.
-	past := false
-	for i := range batch {
-		c := &batch[i]
-		if err := checkShape(c); err != nil {
-			return fmt.Errorf("%w: cut %d: %s", ErrImplausible, c.Number, err)
-		}
-		if last == nil || c.Rebase {
-			past = true
-		}
-		if !past && c.Start.Before(now.Add(lead)) {
-			return fmt.Errorf("%w: cut %d starts %s from now, the lead is %s",
-				ErrTooLate, c.Number, c.Start.Sub(now).Round(time.Millisecond), lead)
-		}
-		if past && c.Start.Before(now.Add(-maxPast)) {
-			return fmt.Errorf("%w: cut %d starts more than %s ago", ErrImplausible, c.Number, maxPast)
-		}
-		if c.Start.After(now.Add(lead + horizon)) {
-			return fmt.Errorf("%w: cut %d starts more than %s ahead", ErrImplausible, c.Number, lead+horizon)
-		}
-		if err := checkStep(last, c, now); err != nil {
-			return fmt.Errorf("%w: cut %d: %s", ErrImplausible, c.Number, err)
-		}
-		last = c
-	}
-	return nil
-}
-
-const (
-	maxBatch  = 256
-	maxPast   = 30 * time.Minute // a window is at most minutes long
-	maxText   = 4096
-	maxTracks = 100
-)
-
-// checkShape looks at a cut on its own.
-func checkShape(c *Cut) error {
-	switch {
-	case c.Kind != Event && c.Kind != Filler && c.Kind != Slate:
-		return fmt.Errorf("kind is %q", c.Kind)
-	case len(c.Tracks) == 0 || len(c.Tracks) > maxTracks:
-		return fmt.Errorf("it has %d tracks, 1 to %d are possible", len(c.Tracks), maxTracks)
-	case len(c.Asset.Feeds) != len(c.Tracks):
-		return errors.New("asset.feeds and tracks differ in length")
-	case !c.Loop && len(c.Filler.Feeds) != len(c.Tracks):
-		return errors.New("filler.feeds and tracks differ in length")
-	case c.TargetDuration < time.Second || c.TargetDuration%time.Second != 0:
-		return errors.New("target duration is not whole seconds, at least one")
-	case len(c.Asset.URI) > maxText || len(c.Filler.URI) > maxText || len(c.Detail) > maxText:
-		return fmt.Errorf("a text is longer than %d bytes", maxText)
-	}
-	for _, p := range c.Tracks {
-		if p.First < 0 || p.MediaSequence < 0 {
-			return errors.New("a position is below zero")
-		}
-	}
-	return nil
-}
-
-// checkStep looks at a cut and the one before it.
-func checkStep(last, c *Cut, now time.Time) error {
-	wallClock := int64(now.Sub(Epoch) / time.Second)
-	if last == nil || c.Rebase {
-		if c.Settings == nil || len(c.Settings.Tracks) != len(c.Tracks) {
-			return errors.New("it starts numbers and has no settings for its tracks")
-		}
-	}
-	if last == nil {
-		if c.Number != 1 {
-			return errors.New("the first cut of a log has number 1")
-		}
-		for _, n := range append(mediaSequences(c), c.DiscontinuitySequence) {
-			if n > wallClock {
-				return fmt.Errorf("a number of a new log is %d, the wall clock's is %d", n, wallClock)
-			}
-		}
-		return nil
-	}
-	if c.Number != last.Number+1 {
-		return fmt.Errorf("it follows cut %d", last.Number)
-	}
-	if c.TargetDuration < last.TargetDuration {
-		return errors.New("the target duration shrinks")
-	}
-	least, most := int64(1), int64(c.Start.Sub(last.Start)/(10*time.Millisecond))+16
-	if c.Rebase {
-		least = RebaseStep
-		// What was published since the last cut is not known here; no
-		// history gets further above the log than time allows.
-		most = max(wallClock-last.DiscontinuitySequence, int64(now.Sub(last.Start)/(10*time.Millisecond))) + 1e6
-	} else if !c.Start.After(last.Start) {
-		return errors.New("it does not start after the cut before it")
-	} else if len(c.Tracks) != len(last.Tracks) {
-		return errors.New("the number of tracks changes without a rebase")
-	}
-	if d := c.DiscontinuitySequence - last.DiscontinuitySequence; d < least || d > most {
-		return fmt.Errorf("the discontinuity sequence moves by %d, between %d and %d are possible", d, least, most)
-	}
-	if c.Rebase {
-		most = max(most, wallClock-slices.Min(mediaSequences(last))+1e6)
-	}
-	floor := slices.Max(mediaSequences(last))
-	for i, p := range c.Tracks {
-		from := floor
-		if i < len(last.Tracks) && !c.Rebase {
-			from = last.Tracks[i].MediaSequence
-		}
-		if d := p.MediaSequence - from; d < least || d > most {
-			return fmt.Errorf("the media sequence of track %d moves by %d, between %d and %d are possible", i, d, least, most)
-		}
-	}
-	return nil
-}
-
-func mediaSequences(c *Cut) []int64 {
-	numbers := make([]int64, len(c.Tracks))
-	for i, p := range c.Tracks {
-		numbers[i] = p.MediaSequence
-	}
-	return numbers
-}

@@ -45,8 +45,80 @@ type wirePosition struct {
 
 type wireSettings struct {
 	Tracks       []Track          `json:"tracks"`
-	Multivariant hls.Multivariant `json:"multivariant"`
+	Multivariant wireMultivariant `json:"multivariant"`
 	Version      int              `json:"version"`
+}
+
+// wireMultivariant is what a channel keeps of a multivariant playlist; where it
+// was read from, and how well, is not part of that.
+type wireMultivariant struct {
+	IndependentSegments bool            `json:"independent_segments,omitempty"`
+	Variants            []wireVariant   `json:"variants"`
+	Renditions          []wireRendition `json:"renditions,omitempty"`
+}
+
+// wireVariant has the fields of hls.Variant; the compiler sees to that.
+type wireVariant struct {
+	URI                string `json:"uri"`
+	Bandwidth          int64  `json:"bandwidth"`
+	AverageBandwidth   int64  `json:"average_bandwidth,omitempty"`
+	Codecs             string `json:"codecs,omitempty"`
+	SupplementalCodecs string `json:"supplemental_codecs,omitempty"`
+	Width              int    `json:"width,omitempty"`
+	Height             int    `json:"height,omitempty"`
+	FrameRate          string `json:"frame_rate,omitempty"`
+	VideoRange         string `json:"video_range,omitempty"`
+	HDCPLevel          string `json:"hdcp_level,omitempty"`
+	Score              string `json:"score,omitempty"`
+	Audio              string `json:"audio,omitempty"`
+	Video              string `json:"video,omitempty"`
+	Subtitles          string `json:"subtitles,omitempty"`
+	ClosedCaptions     string `json:"closed_captions,omitempty"`
+	StableVariantID    string `json:"stable_variant_id,omitempty"`
+}
+
+// wireRendition has the fields of hls.Rendition.
+type wireRendition struct {
+	Type              hls.RenditionType `json:"type"`
+	URI               string            `json:"uri,omitempty"`
+	GroupID           string            `json:"group_id"`
+	Language          string            `json:"language,omitempty"`
+	AssocLanguage     string            `json:"assoc_language,omitempty"`
+	Name              string            `json:"name"`
+	StableRenditionID string            `json:"stable_rendition_id,omitempty"`
+	Default           bool              `json:"default,omitempty"`
+	Autoselect        bool              `json:"autoselect,omitempty"`
+	Forced            bool              `json:"forced,omitempty"`
+	InstreamID        string            `json:"instream_id,omitempty"`
+	Characteristics   string            `json:"characteristics,omitempty"`
+	Channels          string            `json:"channels,omitempty"`
+	BitDepth          string            `json:"bit_depth,omitempty"`
+	SampleRate        string            `json:"sample_rate,omitempty"`
+}
+
+func toWireSettings(s *Settings) *wireSettings {
+	m := &s.Multivariant
+	w := &wireSettings{Tracks: s.Tracks, Version: s.Version}
+	w.Multivariant.IndependentSegments = m.IndependentSegments
+	for _, v := range m.Variants {
+		w.Multivariant.Variants = append(w.Multivariant.Variants, wireVariant(v))
+	}
+	for _, r := range m.Renditions {
+		w.Multivariant.Renditions = append(w.Multivariant.Renditions, wireRendition(r))
+	}
+	return w
+}
+
+func (w *wireSettings) settings() *Settings {
+	s := &Settings{Tracks: w.Tracks, Version: w.Version}
+	s.Multivariant.IndependentSegments = w.Multivariant.IndependentSegments
+	for _, v := range w.Multivariant.Variants {
+		s.Multivariant.Variants = append(s.Multivariant.Variants, hls.Variant(v))
+	}
+	for _, r := range w.Multivariant.Renditions {
+		s.Multivariant.Renditions = append(s.Multivariant.Renditions, hls.Rendition(r))
+	}
+	return s
 }
 
 func toWire(c Cut) wireCut {
@@ -66,8 +138,7 @@ func toWire(c Cut) wireCut {
 		w.Tracks = append(w.Tracks, wirePosition(p))
 	}
 	if c.Settings != nil {
-		settings := wireSettings(*c.Settings)
-		w.Settings = &settings
+		w.Settings = toWireSettings(c.Settings)
 	}
 	return w
 }
@@ -88,8 +159,7 @@ func (w wireCut) cut() Cut {
 		c.Tracks = append(c.Tracks, Position(p))
 	}
 	if w.Settings != nil {
-		settings := Settings(*w.Settings)
-		c.Settings = &settings
+		c.Settings = w.Settings.settings()
 	}
 	return c
 }
