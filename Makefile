@@ -14,12 +14,13 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## bin/schedule and bin/engine
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine
+build: ## bin/schedule, bin/engine and bin/demo
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/demo
 
 .PHONY: demo
-demo: ## a channel on air at http://localhost:8000/live/master.m3u8?channel=demo
-	@mkdir -p bin && CGO_ENABLED=0 go build -o bin/demo ./cmd/demo && exec bin/demo
+demo: build ## a channel on air; DEMO="-engine-port 9000" changes a port, -help lists the rest
+	@exec bin/demo $(DEMO)
 
 .PHONY: test
 test: ## every test; what a test lacks (ffmpeg, chromium, ...) is listed at the end
