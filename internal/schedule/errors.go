@@ -35,17 +35,18 @@ type Conflict struct {
 	SameID bool // the id is taken; else the two overlap
 }
 
+// String goes on from the name of the event: "overlaps with ...".
 func (c Conflict) String() string {
 	if c.SameID {
-		return fmt.Sprintf("The id %s is taken by %s.", c.Event.ID, c.Other)
+		return fmt.Sprintf("has the id of another one, %s: leave the id out or choose another", c.Other)
 	}
-	return fmt.Sprintf("It overlaps with %s.", c.Other)
+	return fmt.Sprintf("overlaps with %s: move or delete one of them", c.Other)
 }
 
 func (e *ConflictError) Error() string {
 	lines := make([]string, 0, len(e.Conflicts))
 	for _, c := range e.Conflicts {
-		lines = append(lines, c.String())
+		lines = append(lines, c.Event.String()+" "+c.String())
 	}
-	return strings.Join(lines, " ")
+	return strings.Join(lines, "; ")
 }

@@ -9,9 +9,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -230,7 +232,8 @@ func checkConfig(raw json.RawMessage) []Fault {
 		return []Fault{{"config", "must be a JSON object"}}
 	}
 	var faults []Fault
-	for name, value := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		value := fields[name]
 		check, known := configChecks[name]
 		if !known {
 			for want := range configChecks {

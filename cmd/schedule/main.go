@@ -1,0 +1,62 @@
+// Schedule is the service that stores channels and what each of them plays when.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the image has no zones of its own
+
+	"consuo/internal/schedulehttp"
+	"consuo/internal/schedulesql"
+	"consuo/internal/service"
+)
+
+// Config is what the environment sets; -help prints it.
+type Config struct {
+	service.Environment
+	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file"`
+	CORSWhitelist service.List `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
+	APIKeys       service.List `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "schedule:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	cfg := Config{Environment: service.Environment{Port: "8001"}}
+	if done, err := service.Load(&cfg, "schedule", args, stdout); done || err != nil {
+		return err
+	}
+	log := cfg.Logger(stderr)
+
+	store, err := schedulesql.Open(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	for _, warning := range store.Warnings() {
+		log.Warn("data may be lost", "hint", warning)
+	}
+	handler, err := schedulehttp.New(schedulehttp.Options{
+		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
+	})
+	if err == nil {
+		err = service.Run(ctx, service.Options{
+			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
+			Handler: handler, Logger: log, Registry: service.NewRegistry("schedule"), Ready: store.Ping,
+		})
+	}
+	if closing := store.Close(); err == nil {
+		err = closing
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package schedulehttp
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+
+	"consuo/internal/service"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	httpSwagger "github.com/swaggo/http-swagger/v2"
+)
+
+func apiConfig() huma.Config {
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:   "Consuo for Go: schedule",
+				Version: "1",
+				Description: "Virtual channels and what each of them plays when. All times are UTC. " +
+					"Every answer carries the store's clock in nanoseconds since 1970 in the header Store-Time. " +
+					"Errors are problems as of RFC 9457; their detail says what to change.",
+			},
+			Servers: []*huma.Server{{URL: "/"}},
+			Tags: []*huma.Tag{
+				{Name: "channels", Description: "Linear services made of VOD assets."},
+				{Name: "schedule", Description: "Events: planned airings of assets. Events of a channel don't overlap."},
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"bearer": {Type: "http", Scheme: "bearer", Description: "One of the keys in API_KEY of the service."},
+					"apiKey": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "One of the keys in API_KEY of the service."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": format, "json": format}, // the latter is for types that end in +json
+		DefaultFormat: "application/json",
+		Transformers: []huma.Transformer{func(ctx huma.Context, _ string, v any) (any, error) {
+			if p, ok := v.(*huma.ErrorModel); ok {
+				p.Instance = "urn:request:" + service.RequestID(ctx.Context())
+				ctx.SetHeader("Cache-Control", "no-store")
+			}
+			return v, nil
+		}},
+	}
+}
+
+// operations are the beginnings of all rows in the table of routes.
+func (h *handler) operations() (
+	read func(id, path, summary string) huma.Operation,
+	write func(id, method, path, summary string, errors ...int) huma.Operation,
+) {
+	tag := func(path string) []string {
+		if len(path) > len("/channels/{channelId}") {
+			return []string{"schedule"}
+		}
+		return []string{"channels"}
+	}
+	read = func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tag(path), Errors: []int{404, 422}}
+	}
+	write = func(id, method, path, summary string, errors ...int) huma.Operation {
+		op := huma.Operation{
+			OperationID: id, Method: method, Path: path, Summary: summary, Tags: tag(path),
+			// The empty requirement: a service without API_KEY asks for none.
+			Security:         []map[string][]string{{"bearer": {}}, {"apiKey": {}}, {}},
+			Errors:           append([]int{401, 403, 422}, errors...),
+			SkipValidateBody: true, // body[T] does it
+			MaxBodyBytes:     maxBody,
+			DefaultStatus:    http.StatusOK,
+		}
+		switch method {
+		case http.MethodPost:
+			op.DefaultStatus = http.StatusCreated
+		case http.MethodDelete:
+			op.DefaultStatus = http.StatusNoContent
+			return op
+		}
+		op.Errors = append(op.Errors, 400, 413, 415)
+		if id == "create-events" {
+			op.MaxBodyBytes = maxArrayBody
+		}
+		return op
+	}
+	return read, write
+}
+
+// finishDocument adds what huma can't know from the types.
+func (h *handler) finishDocument() {
+	doc := h.api.OpenAPI()
+	for path, item := range doc.Paths {
+		if get := item.Get; get != nil {
+			if _, cached := get.Responses["200"].Headers["ETag"]; cached {
+				get.Responses["304"] = &huma.Response{Description: "Not Modified"}
+			}
+		}
+		if put := item.Put; put != nil {
+			created := *put.Responses["200"]
+			created.Description = "Created"
+			put.Responses["201"] = &created
+		}
+		if post := item.Post; post != nil && path == "/channels/{channelId}/schedule" {
+			ref := doc.Components.Schemas.Schema(reflect.TypeFor[event](), true, "")
+			post.Responses["201"].Content = map[string]*huma.MediaType{"application/json": {
+				Schema: &huma.Schema{OneOf: []*huma.Schema{ref, {Type: huma.TypeArray, Items: ref}}, Description: "An array if an array was sent."},
+			}}
+		}
+		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, response := range op.Responses {
+				if response.Headers == nil {
+					response.Headers = map[string]*huma.Param{}
+				}
+				response.Headers["Store-Time"] = &huma.Param{
+					Description: "The store's clock, nanoseconds since 1970.",
+					Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9]+$"},
+				}
+			}
+		}
+	}
+}
+
+// document is the OpenAPI document as it is served and committed.
+func (h *handler) document() ([]byte, error) {
+	raw, err := json.Marshal(h.api.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+//go:embed page.html
+var page []byte
+
+// mountDocs adds the pages for people. All they need is in the binary.
+func (h *handler) mountDocs(router chi.Router) error {
+	document, err := h.document()
+	if err != nil {
+		return err
+	}
+	older, err := h.api.OpenAPI().Downgrade()
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI 3.0 document: %w", err)
+	}
+	const csp = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	router.Get("/", static("text/html; charset=utf-8", csp, page))
+	router.Get("/api/docs/openapi.json", static("application/json", "", document))
+	router.Get("/api/docs/openapi-3.0.json", static("application/json", "", older))
+	router.Get("/api/docs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "docs/") // relative: a proxy may have put a path before ours
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+	ui := httpSwagger.Handler(httpSwagger.URL("openapi.json"))
+	router.Get("/api/docs/*", func(w http.ResponseWriter, r *http.Request) {
+		file := chi.URLParam(r, "*")
+		if file == "" {
+			file = "index.html"
+		}
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
+		ui(w, &http.Request{ // it looks at nothing else, and knows no HEAD
+			Method:     http.MethodGet,
+			URL:        &url.URL{Path: "/" + file},
+			RequestURI: "/api/docs/" + url.PathEscape(file),
+			Header:     http.Header{},
+		})
+	})
+	return nil
+}
+
+func static(contentType, csp string, content []byte) http.HandlerFunc {
+	length := strconv.Itoa(len(content))
+	return func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", contentType)
+		h.Set("Content-Length", length)
+		h.Set("Cache-Control", "no-cache")
+		if csp != "" {
+			h.Set("Content-Security-Policy", csp)
+		}
+		_, _ = w.Write(content) // the peer is gone, there is nobody to tell
+	}
+}

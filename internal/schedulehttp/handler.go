@@ -1,0 +1,155 @@
+// Package schedulehttp is the REST interface of the schedule service: channels,
+// events, and the OpenAPI document that describes them.
+//
+// [New] has the table of all routes. Every answer carries the store's clock in
+// the header Store-Time, errors are RFC 9457 problems.
+package schedulehttp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"consuo/internal/schedule"
+	"consuo/internal/service"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// DurationProber returns how long the asset is whose playlist lies at uri. Its
+// errors are shown to whoever sent the event.
+type DurationProber func(ctx context.Context, uri string) (time.Duration, error)
+
+// Options are what [New] needs. Store and Logger are required.
+type Options struct {
+	Store  schedule.Store
+	Logger *slog.Logger
+	// Origins may call from a browser: "https://host:port", "https://*.host", or
+	// "*". Without any, all origins may read and only the same may write.
+	Origins []string
+	// APIKeys: every write needs one of them. Without any, everybody may write.
+	APIKeys []string
+	// Duration finds the end of events that are sent without one; nil refuses these.
+	Duration DurationProber
+}
+
+// Sizes of request bodies in bytes; more is answered with 413.
+const (
+	maxBody      = 1 << 20
+	maxArrayBody = 8 << 20
+)
+
+// handler serves the operations. It is immutable.
+type handler struct {
+	Options
+	api huma.API
+}
+
+// New returns the service's routes.
+func New(o Options) (http.Handler, error) {
+	router, _, err := build(o)
+	return router, err
+}
+
+// Document is the OpenAPI 3.1 document of the service, indented JSON.
+func Document() ([]byte, error) {
+	_, h, err := build(Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	return h.document()
+}
+
+// build makes the whole service; the first routes match first.
+func build(o Options) (*chi.Mux, *handler, error) {
+	guards, err := guards(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	router := chi.NewRouter()
+	router.Use(service.Route, storeTime)
+	router.Use(guards...)
+	router.Use(middleware.GetHead)
+	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		service.WriteProblem(w, r, http.StatusNotFound, "There is nothing at this path. /api/docs/ describes what there is.")
+	})
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		allowed := strings.Join(allowedMethods(router, r), ", ")
+		w.Header().Set("Allow", allowed)
+		service.WriteProblem(w, r, http.StatusMethodNotAllowed, "This path has the methods "+allowed+".")
+	})
+
+	h := &handler{Options: o, api: humachi.New(router, apiConfig())}
+	read, write := h.operations()
+
+	huma.Register(h.api, read("list-channels", "/channels", "All channels"), h.listChannels)
+	huma.Register(h.api, write("create-channel", http.MethodPost, "/channels", "Make a channel", 409), h.createChannel)
+	huma.Register(h.api, read("get-channel", "/channels/{channelId}", "One channel"), h.getChannel)
+	huma.Register(h.api, write("put-channel", http.MethodPut, "/channels/{channelId}", "Change or make a channel"), h.putChannel)
+	huma.Register(h.api, write("delete-channel", http.MethodDelete, "/channels/{channelId}", "Delete a channel and all that belongs to it", 404), h.deleteChannel)
+
+	huma.Register(h.api, read("list-events", "/channels/{channelId}/schedule", "Events that overlap a range or a day, in order"), h.listEvents)
+	huma.Register(h.api, write("create-events", http.MethodPost, "/channels/{channelId}/schedule", "Plan one event, or an array of events: all or none", 404, 409), h.createEvents)
+	huma.Register(h.api, read("get-event", "/channels/{channelId}/schedule/{eventId}", "One event"), h.getEvent)
+	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409), h.putEvent)
+	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404), h.deleteEvent)
+
+	h.finishDocument()
+	if err := h.mountDocs(router); err != nil {
+		return nil, nil, err
+	}
+	return router, h, nil
+}
+
+// storeTime sends the store's clock, in nanoseconds since 1970. It is read
+// before the answer is made, so that an answer never knows less than all that
+// was stored before its Store-Time.
+func storeTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Store-Time", strconv.FormatInt(time.Now().UnixNano(), 10))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func allowedMethods(router *chi.Mux, r *http.Request) (allowed []string) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		if router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			allowed = append(allowed, method)
+			if method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
+		}
+	}
+	return allowed
+}
+
+// fail turns an error of the store into an answer. Location says where in the
+// body an event is; only edits of events need it.
+func (h *handler) fail(ctx context.Context, err error, location func(index int) string) error {
+	if e, ok := errors.AsType[*schedule.NotFoundError](err); ok {
+		return huma.Error404NotFound("There is no " + e.Kind + " " + strconv.Quote(e.ID) + ".")
+	}
+	if e, ok := errors.AsType[*schedule.ExistsError](err); ok {
+		return huma.Error409Conflict("There is already a channel "+strconv.Quote(e.ID)+": change it with PUT /channels/"+e.ID+", or choose another id.",
+			&huma.ErrorDetail{Location: "body.id", Message: "is taken", Value: e.ID})
+	}
+	if e, ok := errors.AsType[*schedule.ConflictError](err); ok {
+		details := make([]error, 0, len(e.Conflicts))
+		for _, c := range e.Conflicts {
+			details = append(details, &huma.ErrorDetail{Location: location(c.Index), Message: c.String(), Value: eventOf(c.Other)})
+		}
+		return huma.Error409Conflict("", details...)
+	}
+	if ctx.Err() != nil {
+		return huma.Error503ServiceUnavailable("The request was cancelled or took too long.")
+	}
+	h.Logger.Error("store fails", "err", err, "request_id", service.RequestID(ctx))
+	return huma.Error500InternalServerError("The store can't do this now. The log has the reason under the request's id.")
+}
