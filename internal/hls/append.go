@@ -2,7 +2,6 @@ package hls
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -177,19 +176,4 @@ func appendBare(dst []byte, name, value string) []byte {
 		return dst
 	}
 	return append(append(append(dst, name...), '='), value...)
-}
-
-// String is the attribute as it stands in a playlist.
-func (a attribute) String() string {
-	var b strings.Builder
-	b.WriteString(a.name)
-	b.WriteByte('=')
-	if !a.quoted {
-		b.WriteString(a.value)
-		return b.String()
-	}
-	b.WriteByte('"')
-	b.WriteString(a.value)
-	b.WriteByte('"')
-	return b.String()
 }

@@ -9,6 +9,14 @@ type attribute struct {
 	quoted bool
 }
 
+// String is the attribute as it stands in a playlist.
+func (a attribute) String() string {
+	if a.quoted {
+		return a.name + `="` + a.value + `"`
+	}
+	return a.name + "=" + a.value
+}
+
 type attributes []attribute
 
 // scanAttributes reads an attribute list. Quoted strings end at the next
@@ -24,7 +32,7 @@ func scanAttributes(list string, vars *variables) (attributes, *Error) {
 		}
 		for _, earlier := range found {
 			if earlier.name == name {
-				return nil, errorf(Syntax, 0, "attribute %s appears twice", clip(name))
+				return nil, errorf(Syntax, 0, "attribute %s appears twice", name)
 			}
 		}
 		a := attribute{name: name}
@@ -84,6 +92,7 @@ func (as attributes) has(name string) bool {
 	return false
 }
 
+// isAttributeName also bounds the name, which errors show.
 func isAttributeName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -91,7 +100,7 @@ func isAttributeName(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && len(s) <= 128
 }
 
 // isEnumerated reports whether s can stand for an enumerated string, a number

@@ -25,7 +25,14 @@ func TestHostile(t *testing.T) {
 		{"a URI of 10 MB", "#EXTINF:4,\n" + strings.Repeat("x", 10<<20)},
 		{"a tag of 10 MB", "#EXT-X-KEY:METHOD=\"" + strings.Repeat("x", 10<<20) + "\"\n" + seg},
 		{"attributes without end", "#EXT-X-KEY:" + strings.Repeat("A=B,", 200_000) + "\n" + seg},
-		{"attributes in every line", strings.Repeat("#EXT-X-KEY:"+strings.Repeat("A=B,", 900)+"\n"+seg, 8_000)},
+		{"attributes in every line", strings.Repeat("#EXT-X-KEY:"+strings.Repeat("A=B,", 250)+"\n"+seg, 3_000)},
+		{"attributes that are all different", strings.Repeat(func() string {
+			list := "#EXT-X-DATERANGE:"
+			for i := range 250 {
+				list += fmt.Sprintf("A%d=B,", i)
+			}
+			return list + "\n" + seg
+		}(), 1_900) + "#EXTINF:99999999,\ns.ts\n"},
 		{"tags without end", strings.Repeat("#EXT-X-GAP\n", 2_000_000) + seg},
 		{"keys without end", strings.Repeat("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 100_000) + seg},
 		{"keys of many formats", func() string {

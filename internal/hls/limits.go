@@ -14,9 +14,10 @@ const (
 	maxTagsPerSegment = 1_000
 	maxStreams        = 500 // EXT-X-STREAM-INF, and as many EXT-X-MEDIA
 
-	// The attribute parser below us makes several allocations for each "=".
-	maxEqualsPerLine = 1_024
-	maxEquals        = 2_000_000
+	// Every "=" may be an attribute, for which the tag parser below us makes
+	// several allocations, and names are compared pairwise.
+	maxEqualsPerLine = 256
+	maxEquals        = 500_000
 
 	maxKeys      = 32 // in force at a time, one per KEYFORMAT
 	maxVariables = 256

@@ -147,7 +147,7 @@ func (p *mediaParser) tag(t tag) *Error {
 	case "#EXT-X-SKIP":
 		return errorf(WrongKind, 0, "it is a delta update (EXT-X-SKIP): want the whole playlist")
 	default:
-		if knownTags[t.name] == cueKind {
+		if tagKinds[t.name] == cueTag {
 			s.Cues = append(s.Cues, cueLine(t))
 		}
 	}
@@ -289,6 +289,10 @@ func (p *mediaParser) mapTag(t tag) *Error {
 // is left out: the media plays without it.
 func (p *mediaParser) dateRange(t tag) *Error {
 	attrs, e := scanAttributes(t.value, &p.vars)
+	if e != nil && e.Category == Syntax {
+		p.notes.add(t.line, "EXT-X-DATERANGE left out: %s", e.Reason)
+		return nil
+	}
 	if e != nil {
 		return e
 	}
@@ -359,7 +363,7 @@ func (p *mediaParser) finish() (*Media, *Error) {
 	}
 	if m.TargetDuration == 0 {
 		m.TargetDuration = max(time.Second, longest.Round(time.Second))
-		p.notes.add(1, "there is no EXT-X-TARGETDURATION, which is required: took %s", m.TargetDuration)
+		p.notes.add(1, "EXT-X-TARGETDURATION, which is required, is missing: took %s", m.TargetDuration)
 	}
 	last := &m.Segments[len(m.Segments)-1]
 	last.DateRanges = append(last.DateRanges, p.segment.DateRanges...)

@@ -269,6 +269,7 @@ func TestParseMediaRefuses(t *testing.T) {
 		{"quote is not closed", "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\n" + seg, hls.Syntax, 2},
 		{"text after a quote", "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"IV=0x1\n" + seg, hls.Syntax, 2},
 		{"quote within a value", "#EXTM3U\n#EXT-X-KEY:METHOD=AES\"-128,URI=\"k\"\n" + seg, hls.Syntax, 2},
+		{"a name without end", "#EXTM3U\n#EXT-X-KEY:" + strings.Repeat("A", 10_000) + "=\"\n" + seg, hls.Syntax, 2},
 		{"no attributes", "#EXTM3U\n#EXT-X-KEY\n" + seg, hls.Syntax, 2},
 		{"attribute twice", "#EXTM3U\n#EXT-X-KEY:METHOD=NONE,METHOD=AES-128\n" + seg, hls.Syntax, 2},
 		{"media sequence", "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:-1\n" + seg, hls.Syntax, 2},
@@ -288,6 +289,7 @@ func TestParseMediaRefuses(t *testing.T) {
 			if e.Category != test.category || e.Line != test.line {
 				t.Errorf("got %s at line %d (%v), want %s at line %d", e.Category, e.Line, e, test.category, test.line)
 			}
+			checkError(t, err)
 		})
 	}
 }
@@ -302,6 +304,7 @@ func TestParseMediaWarns(t *testing.T) {
 		"#EXT-X-PROGRAM-DATE-TIME:yesterday\n" + seg,
 		"#EXT-X-DATERANGE:START-DATE=\"2026-03-01T12:00:00Z\"\n" + seg,
 		"#EXT-X-DATERANGE:ID=\"a\"\n" + seg,
+		"#EXT-X-DATERANGE:ID=\"a\",X-JSON=\"{\"b\":1}\"\n" + seg,
 		"#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-03-01T12:00:00Z\",DURATION=-5\n" + seg,
 	} {
 		m := media(t, body)

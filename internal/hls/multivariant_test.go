@@ -76,6 +76,11 @@ func TestParseMultivariantRefuses(t *testing.T) {
 
 func TestParseMultivariantWarns(t *testing.T) {
 	const variant = "#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"
+	// Packagers that write tags of media playlists into the multivariant one
+	// are no reason even for a warning.
+	if m, err := hls.ParseMultivariant(base, []byte("#EXTM3U\n#EXT-X-TARGETDURATION:6\n"+variant+"#EXT-X-ENDLIST\n")); err != nil || m.Warnings != nil {
+		t.Errorf("%+v, %v", m, err)
+	}
 	for _, test := range []struct {
 		body       string
 		renditions int

@@ -25,60 +25,56 @@ type text struct {
 	notes        notes
 }
 
-// The tags that mean something to us. All others, and comments, are left out
-// before anything looks at them (draft 4.1, 6.3.1). With each stands the kind
-// of playlist that it proves, if it does.
-var knownTags = map[string]kind{
-	"#EXTM3U":                     anyKind,
-	"#EXT-X-VERSION":              anyKind,
-	"#EXT-X-INDEPENDENT-SEGMENTS": anyKind,
-	"#EXT-X-DEFINE":               anyKind,
-
-	"#EXT-X-STREAM-INF":         multivariantKind,
-	"#EXT-X-MEDIA":              multivariantKind,
-	"#EXT-X-I-FRAME-STREAM-INF": multivariantKind,
-
-	"#EXTINF":                       mediaKind,
-	"#EXT-X-TARGETDURATION":         mediaKind,
-	"#EXT-X-MEDIA-SEQUENCE":         mediaKind,
-	"#EXT-X-DISCONTINUITY-SEQUENCE": mediaKind,
-	"#EXT-X-I-FRAMES-ONLY":          mediaKind,
-	"#EXT-X-ENDLIST":                mediaKind,
-	"#EXT-X-SKIP":                   mediaKind,
-	"#EXT-X-BYTERANGE":              mediaKind,
-	"#EXT-X-DISCONTINUITY":          mediaKind,
-	"#EXT-X-KEY":                    mediaKind,
-	"#EXT-X-MAP":                    mediaKind,
-	"#EXT-X-PROGRAM-DATE-TIME":      mediaKind,
-	"#EXT-X-GAP":                    mediaKind,
-	"#EXT-X-BITRATE":                mediaKind,
-	"#EXT-X-DATERANGE":              mediaKind,
-
-	// No clause defines these; they carry SCTE-35 in the field.
-	"#EXT-X-CUE":                cueKind,
-	"#EXT-X-CUE-OUT":            cueKind,
-	"#EXT-X-CUE-OUT-CONT":       cueKind,
-	"#EXT-X-CUE-IN":             cueKind,
-	"#EXT-X-CUE-SPAN":           cueKind,
-	"#EXT-X-SCTE35":             cueKind,
-	"#EXT-X-SCTE35-OUT":         cueKind,
-	"#EXT-X-SCTE35-IN":          cueKind,
-	"#EXT-X-SPLICEPOINT-SCTE35": cueKind,
-	"#EXT-SCTE35":               cueKind,
-	"#EXT-OATCLS-SCTE35":        cueKind,
-	"#EXT-X-ASSET":              cueKind,
-}
-
-type kind int
+// tagKind is what a tag is to us.
+type tagKind int
 
 const (
-	anyKind kind = iota
-	multivariantKind
-	mediaKind
-	cueKind // of a media playlist, but no proof of one
+	unknownTag tagKind = iota // passed over, as comments are (draft 4.1, 6.3.1)
+	plainTag
+	streamTag    // EXT-X-STREAM-INF: proves a multivariant playlist, a URI follows
+	segmentTag   // EXTINF: proves a media playlist, a URI follows
+	renditionTag // EXT-X-MEDIA: proves a multivariant playlist
+	iFrameTag    // proves a multivariant playlist, and is left out
+	cueTag       // carries SCTE-35 in the field; no clause defines these
 )
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+var tagKinds = map[string]tagKind{
+	"#EXT-X-STREAM-INF":         streamTag,
+	"#EXTINF":                   segmentTag,
+	"#EXT-X-MEDIA":              renditionTag,
+	"#EXT-X-I-FRAME-STREAM-INF": iFrameTag,
+
+	"#EXT-X-VERSION":                plainTag,
+	"#EXT-X-INDEPENDENT-SEGMENTS":   plainTag,
+	"#EXT-X-DEFINE":                 plainTag,
+	"#EXT-X-TARGETDURATION":         plainTag,
+	"#EXT-X-MEDIA-SEQUENCE":         plainTag,
+	"#EXT-X-DISCONTINUITY-SEQUENCE": plainTag,
+	"#EXT-X-I-FRAMES-ONLY":          plainTag,
+	"#EXT-X-ENDLIST":                plainTag,
+	"#EXT-X-SKIP":                   plainTag,
+	"#EXT-X-BYTERANGE":              plainTag,
+	"#EXT-X-DISCONTINUITY":          plainTag,
+	"#EXT-X-KEY":                    plainTag,
+	"#EXT-X-MAP":                    plainTag,
+	"#EXT-X-PROGRAM-DATE-TIME":      plainTag,
+	"#EXT-X-GAP":                    plainTag,
+	"#EXT-X-BITRATE":                plainTag,
+	"#EXT-X-DATERANGE":              plainTag,
+
+	"#EXT-X-CUE":                cueTag,
+	"#EXT-X-CUE-OUT":            cueTag,
+	"#EXT-X-CUE-OUT-CONT":       cueTag,
+	"#EXT-X-CUE-IN":             cueTag,
+	"#EXT-X-CUE-SPAN":           cueTag,
+	"#EXT-X-SCTE35":             cueTag,
+	"#EXT-X-SCTE35-OUT":         cueTag,
+	"#EXT-X-SCTE35-IN":          cueTag,
+	"#EXT-X-SPLICEPOINT-SCTE35": cueTag,
+	"#EXT-SCTE35":               cueTag,
+	"#EXT-OATCLS-SCTE35":        cueTag,
+	"#EXT-X-ASSET":              cueTag,
+}
 
 // prepare checks what can be checked line by line and builds the text for the
 // tag parser.
@@ -86,11 +82,9 @@ func prepare(body []byte) (*text, *Error) {
 	if len(body) > maxBody {
 		return nil, errorf(OverLimits, 0, "the playlist has %d bytes, more than %d", len(body), maxBody)
 	}
-	body = bytes.TrimPrefix(body, byteOrderMark)
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	t := &text{clean: make([]byte, 0, len(body)+1)}
-	var started, sawMultivariant, sawMedia bool
-	pending := "" // the tag that waits for its URI line
-	var tags, tagsHere, equals, streams, renditions int
+	p := preparer{text: t}
 	number := 0
 	for len(body) > 0 {
 		var line []byte
@@ -100,83 +94,115 @@ func prepare(body []byte) (*text, *Error) {
 		if len(line) == 0 {
 			continue
 		}
-		if !started {
+		if len(t.lines) == 0 {
 			// Draft 4.4.1.1: the first line. Something may follow a blank.
 			if head, _, _ := bytes.Cut(line, []byte(" ")); string(head) != "#EXTM3U" {
 				return nil, errorf(NotHLS, 0, "it does not begin with #EXTM3U: it is no HLS playlist")
 			}
-			started = true
 			t.add([]byte("#EXTM3U"), number)
 			continue
 		}
+		var e *Error
 		if line[0] == '#' {
-			name, _, _ := bytes.Cut(line, []byte(":"))
-			kind, known := knownTags[string(name)]
-			if !known {
-				continue
-			}
-			switch kind {
-			case multivariantKind:
-				sawMultivariant = true
-			case mediaKind:
-				sawMedia = true
-			}
-			switch string(name) {
-			case "#EXTINF", "#EXT-X-STREAM-INF":
-				if pending != "" {
-					return nil, errorf(Syntax, number, "%s, and the one before it has no URI yet", name)
-				}
-				pending = string(name)
-				if pending == "#EXT-X-STREAM-INF" {
-					streams++
-				} else if comma := bytes.IndexByte(line, ','); comma >= 0 {
-					line = line[:comma+1] // the title may hold anything, and is not used
-				}
-			case "#EXT-X-MEDIA":
-				renditions++
-			case "#EXT-X-I-FRAME-STREAM-INF":
-				continue
-			}
-			if streams > maxStreams || renditions > maxStreams {
-				return nil, errorf(OverLimits, number, "more than %d variants or renditions", maxStreams)
-			}
-			n := bytes.Count(line, []byte("="))
-			tags, tagsHere, equals = tags+1, tagsHere+1, equals+n
-			if tags > maxTags || tagsHere > maxTagsPerSegment || n > maxEqualsPerLine || equals > maxEquals {
-				return nil, errorf(OverLimits, number, "more tags or attributes than any real playlist has")
-			}
+			e = p.tag(line, number)
 		} else {
-			if pending == "" {
-				if sawMultivariant { // players pass over it, and it happens
-					t.notes.add(number, "URI left out: there is no EXT-X-STREAM-INF before it")
-					continue
-				}
-				return nil, errorf(Syntax, number, "a URI without EXTINF before it (draft 4.4.4.1)")
-			}
-			pending, tagsHere = "", 0
-			if t.uris++; t.uris > maxSegments {
-				return nil, errorf(OverLimits, number, "more than %d segments", maxSegments)
-			}
+			e = p.uri(line, number)
 		}
-		if len(line) > maxLine {
-			return nil, errorf(OverLimits, number, "the line has more than %d bytes", maxLine)
+		if e != nil {
+			return nil, at(e, number)
 		}
-		if !isText(line) {
-			return nil, errorf(Syntax, number, "control character, or not UTF-8 (draft 4.1)")
-		}
-		t.add(line, number)
 	}
 	switch {
-	case !started:
+	case len(t.lines) == 0:
 		return nil, errorf(NotHLS, 0, "it is empty: it is no HLS playlist")
-	case sawMultivariant && sawMedia:
+	case p.waiting != "":
+		return nil, errorf(Syntax, number, "it ends before the URI of the last %s: it seems cut off", p.waiting)
+	case t.multivariant && p.segments:
 		return nil, errorf(WrongKind, 0, "it has tags of a multivariant and of a media playlist (draft 4.1)")
-	case pending != "":
-		return nil, errorf(Syntax, number, "it ends before the URI of the last %s: it seems cut off", pending)
 	}
-	t.multivariant = sawMultivariant
 	t.clean = bytes.TrimSuffix(t.clean, []byte("\n"))
 	return t, nil
+}
+
+// preparer is the state of prepare between lines.
+type preparer struct {
+	text     *text
+	waiting  string // the tag whose URI line has not come yet
+	segments bool   // there was an EXTINF
+
+	tags, tagsHere, equals, streams, renditions int // counted against the limits
+}
+
+// tag takes a line that begins with #.
+func (p *preparer) tag(line []byte, number int) *Error {
+	name, _, _ := bytes.Cut(line, []byte(":"))
+	kind := tagKinds[string(name)]
+	switch kind {
+	case unknownTag:
+		return nil
+	case streamTag, segmentTag:
+		if p.waiting != "" {
+			return errorf(Syntax, 0, "%s, and the %s before it has no URI yet", name, p.waiting)
+		}
+		p.waiting = string(name)
+	}
+	switch kind {
+	case segmentTag:
+		p.segments = true
+		if comma := bytes.IndexByte(line, ','); comma >= 0 {
+			line = line[:comma+1] // the title may hold anything, and is not used
+		}
+	case streamTag:
+		p.text.multivariant = true
+		p.streams++
+	case renditionTag:
+		p.text.multivariant = true
+		p.renditions++
+	case iFrameTag:
+		p.text.multivariant = true
+		return nil
+	}
+	equals := bytes.Count(line, []byte("="))
+	p.tags++
+	p.tagsHere++
+	p.equals += equals
+	switch {
+	case max(p.streams, p.renditions) > maxStreams:
+		return errorf(OverLimits, 0, "more than %d variants or renditions", maxStreams)
+	case p.tags > maxTags, p.tagsHere > maxTagsPerSegment:
+		return errorf(OverLimits, 0, "more tags than any real playlist has")
+	case equals > maxEqualsPerLine, p.equals > maxEquals:
+		return errorf(OverLimits, 0, "more attributes than any real playlist has")
+	}
+	return p.add(line, number)
+}
+
+// uri takes a line that is none of tag, comment and blank.
+func (p *preparer) uri(line []byte, number int) *Error {
+	if p.waiting == "" {
+		if !p.text.multivariant {
+			return errorf(Syntax, 0, "a URI without an EXTINF before it (draft 4.4.4.1)")
+		}
+		// Players pass over it, and it happens.
+		p.text.notes.add(number, "URI left out: there is no EXT-X-STREAM-INF before it")
+		return nil
+	}
+	p.waiting, p.tagsHere = "", 0
+	if p.text.uris++; p.text.uris > maxSegments {
+		return errorf(OverLimits, 0, "more than %d segments", maxSegments)
+	}
+	return p.add(line, number)
+}
+
+func (p *preparer) add(line []byte, number int) *Error {
+	if len(line) > maxLine {
+		return errorf(OverLimits, 0, "the line has more than %d bytes", maxLine)
+	}
+	if !isText(line) {
+		return errorf(Syntax, 0, "control character, or not UTF-8 (draft 4.1)")
+	}
+	p.text.add(line, number)
+	return nil
 }
 
 func (t *text) add(line []byte, number int) {
