@@ -2,6 +2,7 @@ package asset
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,7 @@ func fetchError(ctx context.Context, shown string, err error) *Error {
 	}
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	timeout, isTimeout := errors.AsType[net.Error](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		e.Kind, e.Err = Canceled, context.Canceled
@@ -115,6 +117,8 @@ func fetchError(ctx context.Context, shown string, err error) *Error {
 		e.Kind, e.Hint = Unreachable, "the origin ended its answer too early"
 	case isDNS && dns.IsNotFound:
 		e.Kind, e.Hint = Unreachable, "the host's name does not resolve where the engine runs"
+	case isCertificate:
+		e.Kind, e.Hint = Unreachable, "the origin's certificate is for another host, has expired, or is signed by an authority that the engine does not know"
 	case strings.Contains(err.Error(), "Location header"): // net/http has no type for it, and quotes the URL
 		e.Kind, e.Err = Redirect, errors.New("the origin redirects to a URL that can't be parsed")
 		e.Hint = "correct the redirect at the origin"

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,7 +138,7 @@ func TestLoadFails(t *testing.T) {
 			if r.URL.Path != "/master.m3u8" {
 				t.Error("a media playlist was asked for")
 			}
-			fmt.Fprintf(w, oneVariant)
+			fmt.Fprint(w, oneVariant)
 			for i := range 400 {
 				fmt.Fprintf(w, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"%d\",URI=\"%d.m3u8\"\n", i, i)
 			}
@@ -183,9 +186,16 @@ func TestLoadUnreachable(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	for _, uri := range []string{server.URL + "/a.m3u8", "http://does-not-exist.invalid/a.m3u8"} {
-		if e := failure(t, asset.Options{}, uri+secrets); e.Kind != asset.Unreachable && e.Kind != asset.Timeout {
+		if e := failure(t, asset.Options{Timeout: 2 * time.Second}, uri+secrets); e.Kind != asset.Unreachable && e.Kind != asset.Timeout {
 			t.Errorf("got %s: %v", e.Kind, e)
 		}
+	}
+	secure := httptest.NewUnstartedServer(nil)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
+	if e := failure(t, asset.Options{}, secure.URL+secrets); e.Kind != asset.Unreachable || !strings.Contains(e.Hint, "certificate") {
+		t.Errorf("got %v", e)
 	}
 	for _, uri := range []string{"", "a.m3u8", "http://", "http://h/%zz", "http://h:port/", "ftp://h/a"} {
 		if e := failure(t, asset.Options{}, uri); e.Kind != asset.Refused {
@@ -263,15 +273,13 @@ audio
 			missing := strings.Fields(test.missing)
 			origin := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				name := r.URL.Path[1:]
-				for _, m := range missing {
-					if m == name {
-						code := http.StatusNotFound
-						if strings.HasSuffix(test.missing, transient) {
-							code = http.StatusServiceUnavailable
-						}
-						w.WriteHeader(code)
-						return
+				if slices.Contains(missing, name) {
+					code := http.StatusNotFound
+					if strings.HasSuffix(test.missing, transient) {
+						code = http.StatusServiceUnavailable
 					}
+					w.WriteHeader(code)
+					return
 				}
 				if name == "master.m3u8" {
 					w.Write([]byte(multivariant))
