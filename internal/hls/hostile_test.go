@@ -28,11 +28,12 @@ func TestHostile(t *testing.T) {
 		{"attributes without end", "#EXT-X-KEY:" + strings.Repeat("A=B,", 200_000) + "\n" + seg},
 		{"attributes in every line", strings.Repeat("#EXT-X-KEY:"+strings.Repeat("A=B,", 250)+"\n"+seg, 3_000)},
 		{"attributes that are all different", strings.Repeat(func() string {
-			list := "#EXT-X-DATERANGE:"
+			var list strings.Builder
+			list.WriteString("#EXT-X-DATERANGE:")
 			for i := range 250 {
-				list += fmt.Sprintf("A%d=B,", i)
+				fmt.Fprintf(&list, "A%d=B,", i)
 			}
-			return list + "\n" + seg
+			return list.String() + "\n" + seg
 		}(), 600) + "#EXTINF:99999999,\ns.ts\n"},
 		{"tags without end", strings.Repeat("#EXT-X-GAP\n", 2_000_000) + seg},
 		{"keys without end", strings.Repeat("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 100_000) + seg},
