@@ -26,6 +26,8 @@ const (
 	rereadAfter = 10 * time.Minute
 	// keptProblems is how many problems status shows.
 	keptProblems = 20
+	// keptCuts is how many cuts it shows.
+	keptCuts = 20
 )
 
 // channel plays one channel. A goroutine of its own, while the channel is
@@ -50,6 +52,7 @@ type channel struct {
 	done     chan struct{}      // closed when the goroutine has ended
 	ready    chan struct{}      // closed when view is set
 	problems []Problem          // the latest last
+	recent   []playlog.Cut      // the latest last
 	logState LogStatus
 	settings *playlog.Settings // of the log; the runner's, kept while asleep
 }

@@ -3,8 +3,10 @@ package playout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -21,7 +23,7 @@ const (
 	// firstRetry and lastRetry bound the back-off of an asset that can't be
 	// loaded.
 	firstRetry = 2 * time.Second
-	lastRetry  = time.Minute
+	lastRetry  = 30 * time.Second
 	// unwanted is how long an asset is kept that no schedule asks for. Those
 	// on air are kept by the timelines that they are on.
 	unwanted = 30 * time.Minute
@@ -69,7 +71,8 @@ func newLibrary(load loader, log *slog.Logger, m *metrics) *library {
 
 // get returns an asset, or why there is none. The first call starts loading
 // it, later ones try again when it is time; c is woken at the end of a load.
-// retry is the instant at which a failed asset is worth asking for again.
+// retry is the instant at which a failed asset is worth asking for again; zero
+// while it is being loaded.
 func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (a *timeline.Asset, retry time.Time, err error) {
 	now := time.Now()
 	key := assetKey{uri, d.text}
@@ -88,6 +91,9 @@ func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (
 	if !e.loads && !now.Before(e.retry) {
 		e.loads = true
 		go l.fetch(ctx, key, e, d)
+	}
+	if e.loads { // its end wakes
+		return nil, time.Time{}, e.err
 	}
 	return nil, e.retry, e.err
 }
@@ -125,13 +131,25 @@ func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.A
 		return nil, ctx.Err()
 	}
 	begun := time.Now()
-	p, err := l.load.Load(ctx, uri)
-	var a *timeline.Asset
-	if err == nil {
-		a, err = timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite})
-	}
+	a, err := l.make(ctx, uri, d)
 	l.m.loaded(err, time.Since(begun))
 	return a, err
+}
+
+// make turns a panic into an error: whatever an asset may do to us, the other
+// channels stay on air.
+func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
+			a, err = nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
+		}
+	}()
+	p, err := l.load.Load(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	return timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite})
 }
 
 // sweep forgets what nobody has wanted for long.

@@ -8,9 +8,6 @@ import (
 	"consuo/internal/timeline"
 )
 
-// keptCuts is how many cuts status shows.
-const keptCuts = 20
-
 // summary returns what a list shows of the channel.
 func (c *channel) summary() Summary {
 	s := Summary{ID: c.id, State: c.state(), Degraded: c.e.degraded()}
@@ -37,6 +34,7 @@ func (c *channel) status() Status {
 	c.mu.Lock()
 	s.Problems = slices.Clone(c.problems)
 	s.Log = c.logState
+	recent := slices.Clone(c.recent)
 	c.mu.Unlock()
 	s.Log.Backend = c.e.Backend
 	slices.Reverse(s.Problems)
@@ -60,17 +58,14 @@ func (c *channel) status() Status {
 			DiscontinuitySequence: tl.DiscontinuitySequence(k, w),
 		})
 	}
-	entries := tl.Entries()
-	for i := len(entries) - 1; i >= 0 && len(s.LastCuts) < keptCuts; i-- {
-		e := &entries[i]
-		if d := adherence(&e.Cut); d != nil && s.Drift == 0 && !e.Start.After(now) {
+	var end time.Time
+	for i := range slices.Backward(recent) {
+		cut := &recent[i]
+		if d := adherence(cut); d != nil && s.Drift == 0 && !cut.Start.After(now) {
 			s.Drift = *d
 		}
-		var end time.Time
-		if i+1 < len(entries) {
-			end = entries[i+1].Start
-		}
-		s.LastCuts = append(s.LastCuts, CutStatus{Number: e.Number, OnAir: *describe(&e.Cut, end), Rebase: e.Rebase})
+		s.LastCuts = append(s.LastCuts, CutStatus{Number: cut.Number, OnAir: *describe(cut, end), Rebase: cut.Rebase})
+		end = cut.Start
 	}
 	return s
 }

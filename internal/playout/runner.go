@@ -105,7 +105,7 @@ func (r *runner) look() {
 func (r *runner) begin(ctx context.Context) time.Time {
 	now := r.e.now()
 	deadline := r.woken.Add(settling)
-	if !r.schedule.read && now.Before(deadline) {
+	if now.Before(deadline) && (!r.schedule.read || r.expects(ctx, now)) {
 		return deadline
 	}
 	page, err := r.readLog(ctx)
@@ -139,6 +139,25 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		return now.Add(appendRetry)
 	}
 	return time.Time{}
+}
+
+// expects says whether an asset is still loading that the first playlists show.
+func (r *runner) expects(ctx context.Context, now time.Time) bool {
+	loading := func(uri string) bool {
+		_, err := r.asset(ctx, uri)
+		return errors.Is(err, errLoading)
+	}
+	for _, ev := range r.schedule.events {
+		if ev.End.After(now.Add(-r.e.Window)) && ev.Start.Before(now.Add(preload)) && loading(ev.URI) {
+			return true
+		}
+	}
+	for _, uri := range []string{r.schedule.filler, r.e.SlateURI} {
+		if uri != "" && loading(uri) {
+			return true
+		}
+	}
+	return false
 }
 
 func highest(c *playlog.Cut) int64 {
@@ -216,7 +235,7 @@ func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error)
 		return slate, err
 	}
 	a, retry, err := r.e.library.get(r.e.life, uri, r.schedule.delivery, r.channel)
-	if err != nil && !errors.Is(err, errLoading) && (r.retry.IsZero() || retry.Before(r.retry)) {
+	if !retry.IsZero() && (r.retry.IsZero() || retry.Before(r.retry)) {
 		r.retry = retry
 	}
 	return a, err
@@ -511,8 +530,10 @@ func (r *runner) committed(cuts []playlog.Cut) {
 // adopt goes on with the log as it is stored.
 func (r *runner) adopt(ctx context.Context, page playlog.Page) {
 	if page.ID != r.logID {
-		r.logID, r.lead = page.ID, page.Lead
-		r.tl = nil
+		r.logID, r.lead, r.tl = page.ID, page.Lead, nil
+		r.mu.Lock()
+		r.recent = nil
+		r.mu.Unlock()
 		return
 	}
 	if r.tl == nil {
@@ -534,4 +555,15 @@ func (r *runner) adopt(ctx context.Context, page playlog.Page) {
 // show publishes the timeline.
 func (r *runner) show() {
 	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl, r.e.now()))
+	c := r.channel
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range r.tl.Entries() {
+		if n := len(c.recent); n == 0 || c.recent[n-1].Number < e.Number {
+			c.recent = append(c.recent, e.Cut)
+		}
+	}
+	if extra := len(c.recent) - keptCuts; extra > 0 {
+		c.recent = slices.Delete(c.recent, 0, extra)
+	}
 }

@@ -23,7 +23,7 @@ const emptySubtitles = "slate/" + slate.EmptyVTT
 // for each track of a channel the playlist that suits it.
 var builtinSlate = sync.OnceValues(func() (*timeline.Asset, error) {
 	all := &hls.Presentation{
-		URL:          slateBase + "v1",
+		URL:          "slate/v1",
 		Multivariant: &hls.Multivariant{IndependentSegments: true},
 		Media:        make(map[string]*hls.Media),
 	}
