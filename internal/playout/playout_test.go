@@ -243,10 +243,12 @@ func (v *viewer) until(what string, most time.Duration) time.Duration {
 
 func TestPlaysASchedule(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
-		s.events["one"] = []scheduleclient.Event{
-			event("a", -30*time.Second, 90*time.Second), event("b", time.Minute, 3*time.Minute),
-			event("c", 5*time.Minute, time.Minute), event("a", 6*time.Minute, 4*time.Minute),
-		}
+		s.set(func() {
+			s.events["one"] = []scheduleclient.Event{
+				event("a", -30*time.Second, 90*time.Second), event("b", time.Minute, 3*time.Minute),
+				event("c", 5*time.Minute, time.Minute), event("a", 6*time.Minute, 4*time.Minute),
+			}
+		})
 		v := s.viewer()
 		begun := time.Now()
 		v.look()
@@ -279,7 +281,7 @@ func TestEditsShowInTime(t *testing.T) {
 	const most = 5*time.Second + playlog.Lead + 3*6*time.Second
 	onAir(t, func(t *testing.T, s *station) {
 		v := s.viewer()
-		s.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute)}
+		s.set(func() { s.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute)} })
 		v.watch(time.Minute)
 		s.set(func() { s.events["one"] = []scheduleclient.Event{event("b", 0, 4*time.Minute)} })
 		v.until("/b/", most)
@@ -294,12 +296,14 @@ func TestEditsShowInTime(t *testing.T) {
 
 func TestBadAssetsLeaveTheChannelOnAir(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
-		s.faults[uri("b")] = errors.New("status 404")
-		s.delay[uri("c")] = time.Hour // never comes in time
-		s.events["one"] = []scheduleclient.Event{
-			event("a", 0, time.Minute), event("b", time.Minute, 2*time.Minute), event("c", 3*time.Minute, time.Minute),
-			event("a", 4*time.Minute, time.Minute),
-		}
+		s.set(func() { s.faults[uri("b")] = errors.New("status 404") })
+		s.set(func() { s.delay[uri("c")] = time.Hour }) // never comes in time
+		s.set(func() {
+			s.events["one"] = []scheduleclient.Event{
+				event("a", 0, time.Minute), event("b", time.Minute, 2*time.Minute), event("c", 3*time.Minute, time.Minute),
+				event("a", 4*time.Minute, time.Minute),
+			}
+		})
 		v := s.viewer()
 		v.watch(90 * time.Second)
 		if last := v.look(); !strings.HasPrefix(last, "slate/") {
@@ -326,8 +330,10 @@ func TestBadAssetsLeaveTheChannelOnAir(t *testing.T) {
 
 func TestFiller(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
-		s.channels[0].Config.Filler = uri("filler")
-		s.events["one"] = []scheduleclient.Event{event("a", 0, 30*time.Second), event("b", time.Minute, time.Minute)}
+		s.set(func() { s.channels[0].Config.Filler = uri("filler") })
+		s.set(func() {
+			s.events["one"] = []scheduleclient.Event{event("a", 0, 30*time.Second), event("b", time.Minute, time.Minute)}
+		})
 		v := s.viewer()
 		v.watch(45 * time.Second)
 		if last := v.look(); !strings.Contains(last, "/filler/") {
@@ -419,7 +425,7 @@ func TestUnknownChannels(t *testing.T) {
 
 func TestScheduleAway(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
-		s.away = errors.New("connection refused")
+		s.set(func() { s.away = errors.New("connection refused") })
 		if _, err := s.Multivariant(t.Context(), "one"); !errors.Is(err, playout.ErrNotReady) {
 			t.Errorf("before the schedule was ever there: %v", err)
 		}
@@ -428,7 +434,9 @@ func TestScheduleAway(t *testing.T) {
 		}
 		s.set(func() { s.away = nil })
 		time.Sleep(6 * time.Second)
-		s.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute), event("b", time.Minute, time.Hour)}
+		s.set(func() {
+			s.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute), event("b", time.Minute, time.Hour)}
+		})
 		v := s.viewer()
 		v.watch(30 * time.Second)
 		s.set(func() { s.away = errors.New("connection refused") })
@@ -446,7 +454,9 @@ func TestScheduleAway(t *testing.T) {
 
 func TestSleepsAndWakes(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
-		s.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute), event("b", time.Hour, 4*time.Minute)}
+		s.set(func() {
+			s.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute), event("b", time.Hour, 4*time.Minute)}
+		})
 		v := s.viewer()
 		v.watch(time.Minute)
 		time.Sleep(10 * time.Minute)
@@ -502,7 +512,9 @@ func TestLostAnswersOfTheLog(t *testing.T) {
 		go func() { done <- s.Engine.Run(ctx) }()
 		defer func() { cancel(); <-done }()
 		for i := range 20 {
-			s.events["one"] = append(s.events["one"], event("ab"[i%2:i%2+1], time.Duration(i)*45*time.Second, 40*time.Second))
+			s.set(func() {
+				s.events["one"] = append(s.events["one"], event("ab"[i%2:i%2+1], time.Duration(i)*45*time.Second, 40*time.Second))
+			})
 		}
 		v := s.viewer()
 		v.watch(15 * time.Minute)
