@@ -44,6 +44,9 @@ func readDate(text string, now time.Time, zone *time.Location, acceptLanguage st
 	found := false
 	for _, r := range readings(numbers) {
 		r.distance = max(r.day.days()-today, today-r.day.days())
+		if r.distance <= r.blur { // it may well be today, and mostly is
+			r.day, r.distance = civilOf(today), 0
+		}
 		if !found || r.better(best, acceptLanguage) {
 			best, found = r, true
 		}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
+	swaggerFiles "github.com/swaggo/files/v2"
 	httpSwagger "github.com/swaggo/http-swagger/v2"
 )
 
@@ -66,14 +68,14 @@ func (h *handler) operations() (
 		return []string{"channels"}
 	}
 	read = func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tag(path), Errors: []int{404, 422}}
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tag(path), Errors: []int{404, 422, 503}}
 	}
 	write = func(id, method, path, summary string, errors ...int) huma.Operation {
 		op := huma.Operation{
 			OperationID: id, Method: method, Path: path, Summary: summary, Tags: tag(path),
 			// The empty requirement: a service without API_KEY asks for none.
 			Security:         []map[string][]string{{"bearer": {}}, {"apiKey": {}}, {}},
-			Errors:           append([]int{401, 403, 422}, errors...),
+			Errors:           append([]int{401, 403, 422, 503}, errors...),
 			SkipValidateBody: true, // body[T] does it
 			MaxBodyBytes:     maxBody,
 			DefaultStatus:    http.StatusOK,
@@ -171,6 +173,10 @@ func (h *handler) mountDocs(router chi.Router) error {
 		file := chi.URLParam(r, "*")
 		if file == "" {
 			file = "index.html"
+		}
+		if info, err := fs.Stat(swaggerFiles.FS, file); err != nil || info.IsDir() {
+			notFound(w, r)
+			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		w.Header().Set("Content-Security-Policy",

@@ -77,9 +77,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	router.Use(service.Route, storeTime)
 	router.Use(guards...)
 	router.Use(middleware.GetHead)
-	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		service.WriteProblem(w, r, http.StatusNotFound, "There is nothing at this path. /api/docs/ describes what there is.")
-	})
+	router.NotFound(notFound)
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		allowed := strings.Join(allowedMethods(router, r), ", ")
 		w.Header().Set("Allow", allowed)
@@ -106,6 +104,10 @@ func build(o Options) (*chi.Mux, *handler, error) {
 		return nil, nil, err
 	}
 	return router, h, nil
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	service.WriteProblem(w, r, http.StatusNotFound, "There is nothing at this path. /api/docs/ describes what there is.")
 }
 
 // storeTime sends the store's clock, in nanoseconds since 1970. It is read
