@@ -16,9 +16,9 @@ var (
 	ruleBreaks = rule("breaks", "draft 6.2.4",
 		"tracks have the same discontinuity number at the same date, and their breaks lie within a segment of the primary's")
 	ruleHeads = rule("heads", "draft 6.2.4",
-		"at one instant the windows of the tracks begin within a target duration of each other")
+		"at one instant the windows of the tracks begin within a target duration of each other, and a hole at a discontinuity")
 	ruleEdges = rule("edges", "draft 6.2.4",
-		"at one instant the windows of the tracks end within a target duration of each other")
+		"at one instant the windows of the tracks end within a target duration of each other, and a hole at a discontinuity")
 	ruleDateRangesSame = rule("dateranges-same", "draft 6.2.4",
 		"playlists with date ranges have the same ones at the same instant")
 )
@@ -60,15 +60,21 @@ func (c *Checker) windows(t, other *track, apart time.Duration, report reporter)
 		report(ruleTargetDurationSame, "%v, but %s has %v", t.target, other.uri, other.target)
 	}
 	most := oneSegment(max(t.target, other.target)) + apart
-	if apart > 0 { // playlists move in steps of a segment
-		most += oneSegment(max(t.target, other.target))
+	if apart > 0 { // a head moves by what is new at the tail, and by a segment to keep the length
+		most += 2 * oneSegment(max(t.target, other.target))
 	}
 	head, tail, otherHead, otherTail := &t.window[0], t.last(), &other.window[0], other.last()
+	bound := func(s, otherS *Segment) time.Duration {
+		if s.DiscontinuitySequence != otherS.DiscontinuitySequence { // one of them may have a hole between
+			return most + c.breakSkew(max(t.target, other.target))
+		}
+		return most
+	}
 	if !head.Date.IsZero() && !otherHead.Date.IsZero() {
-		if d := head.Date.Sub(otherHead.Date); d.Abs() > most {
+		if d := head.Date.Sub(otherHead.Date); d.Abs() > bound(head, otherHead) {
 			report(ruleHeads, "begins at %s, %s at %s", stamp(head.Date), other.uri, stamp(otherHead.Date))
 		}
-		if d := tail.End().Sub(otherTail.End()); d.Abs() > most {
+		if d := tail.End().Sub(otherTail.End()); d.Abs() > bound(tail, otherTail) {
 			report(ruleEdges, "ends at %s, %s at %s", stamp(tail.End()), other.uri, stamp(otherTail.End()))
 		}
 	}

@@ -61,7 +61,7 @@ var (
 	ruleDateHole = rule("date-hole", "design",
 		"the hole of another track at a discontinuity is at most a segment long")
 	ruleDateOverlap = rule("date-overlap", "draft 6.2.1",
-		"dates of a track overlap by less than a second, and by less than a segment")
+		"dates of a track overlap by less than a second, and by less than the two segments that do")
 	ruleWindowShort = rule("window-short", "draft 6.2.2",
 		"a media playlist lasts three target durations or more")
 	ruleWindowLong = rule("window-long", "design",
@@ -86,11 +86,12 @@ type track struct {
 	changed time.Time // when the last segment was first seen
 	header  []string
 	target  time.Duration
-	ranges  []dateRange // of the last response
-	window  []Segment   // of the last response: part of history
-	history []Segment   // every segment seen, by rising media sequence number
-	spans   []span      // the discontinuity numbers seen, rising
-	dated   time.Time   // the date from which sum counts
+	filled  time.Duration // the target duration whose three the window has had
+	ranges  []dateRange   // of the last response
+	window  []Segment     // of the last response: part of history
+	history []Segment     // every segment seen, by rising media sequence number
+	spans   []span        // the discontinuity numbers seen, rising
+	dated   time.Time     // the date from which sum counts
 	sum     time.Duration
 }
 
@@ -183,11 +184,15 @@ func (c *Checker) headers(t *track, p *playlist, report reporter) {
 
 // windowLength checks how long the listed segments are together.
 func (c *Checker) windowLength(t *track, p *playlist, report reporter) {
-	least := 3 * p.target
+	d := p.duration()
+	// Where the target duration grew no segment comes back: the window only has to grow, too.
+	if t.filled == 0 || !c.opts.GrowingTargetDuration || d >= 3*p.target {
+		t.filled = p.target
+	}
+	least := 3 * t.filled
 	if t.uri == c.primary {
 		least = max(least, c.opts.MinWindow)
 	}
-	d := p.duration()
 	if d < least {
 		report(ruleWindowShort, "%d segments last %v, not %v", len(p.segments), d, least)
 	}
@@ -399,7 +404,7 @@ func (c *Checker) date(t *track, before, s *Segment, report reporter) {
 		report(ruleDatePrimary, "segment %d is at %s, %v off", s.MediaSequence, stamp(s.Date), step)
 	case broken && step > c.breakSkew(t.target):
 		report(ruleDateHole, "segment %d is at %s, %v after the end of the last", s.MediaSequence, stamp(s.Date), step)
-	case broken && (-step >= time.Second || -step >= before.Duration):
+	case broken && (-step >= time.Second || -step >= before.Duration+s.Duration):
 		report(ruleDateOverlap, "segment %d is at %s, %v before the end of the last (%v)", s.MediaSequence, stamp(s.Date), -step, before.Duration)
 	}
 	anew := broken || (s.Discontinuity && t.uri != c.primary)
