@@ -77,6 +77,13 @@ type Genesis struct {
 // the past, with the event in progress joined, up to what has to be committed
 // by now.
 func Begin(g Genesis) []Entry {
+	// All that is known now counts, so that the first playlist need not grow.
+	g.TargetDuration = max(g.TargetDuration, WholeTarget(g.Filler.Longest()))
+	for i := range g.Events {
+		if feed := g.Asset(g.Events[i].URI).Feed; feed != nil {
+			g.TargetDuration = max(g.TargetDuration, WholeTarget(feed.Longest()))
+		}
+	}
 	start := g.Now.Add(-max(g.Window, 3*g.TargetDuration) - 2*g.TargetDuration)
 	number := max(g.Floor, int64(start.Sub(playlog.Epoch)/time.Second))
 	// Before everything there is nothing: an entry that ended at start.

@@ -17,38 +17,54 @@ type Window struct {
 }
 
 // Window returns what track k lists at t: segments that have been recorded,
-// start + duration <= t.
-//
-// The head is chosen on the primary: the latest segment with which the listed
-// ones sum to the window's length or more. Other tracks begin with their first
-// segment that ends after the date of that one, or earlier if they need to:
-// their last segment may end later than the primary's, and no playlist may get
-// shorter than three target durations (draft 6.2.2).
+// start + duration <= t, from the first that ends after the head's date on.
 func (tl *Timeline) Window(k int, t time.Time) Window {
-	end, cut := tl.next(0, t)
-	head := tl.head(0, end-1, cut, tl.length)
-	target := tl.entries[cut].TargetDuration
-	if k == 0 {
-		return Window{head, end - 1, target}
+	first, _ := tl.next(k, tl.headDate(t))
+	end, _ := tl.next(k, t)
+	_, cut := tl.next(0, t)
+	return Window{first, end - 1, tl.entries[cut].TargetDuration}
+}
+
+// headDate returns where the windows of all tracks begin at t. It is chosen on
+// the primary: the latest segment with which the listed ones sum to the
+// window's length or more. It lies further back where another track has holes
+// or is late, and its playlist would else get shorter than three target
+// durations (draft 6.2.2): what one playlist has and another lacks may not be
+// longer than a target duration (draft 6.2.4).
+func (tl *Timeline) headDate(t time.Time) time.Time {
+	date := tl.dateOf(0, tl.head(0, t, tl.length))
+	for k := 1; k < len(tl.entries[0].Tracks); k++ {
+		if d := tl.dateOf(k, tl.head(k, t, leastLength)); d.Before(date) {
+			date = d
+		}
 	}
-	e, p := tl.segment(0, head)
-	first, _ := tl.next(k, e.date(0, p))
-	end, cut = tl.next(k, t)
-	return Window{min(first, tl.head(k, end-1, cut, leastLength)), end - 1, target}
+	return date
+}
+
+func (tl *Timeline) dateOf(k int, n int64) time.Time {
+	e, p := tl.segment(k, n)
+	return e.date(k, p)
 }
 
 // leastLength is the least that a playlist may last while a cut is on air.
 func leastLength(e *Entry) time.Duration { return 3 * e.TargetDuration }
 
-// head returns the latest segment of track k with which those up to last, of
-// the cut with index cut, sum to a length.
-func (tl *Timeline) head(k int, last int64, cut int, length func(*Entry) time.Duration) int64 {
+// head returns the latest segment of track k with which those listed at t sum
+// to a length.
+func (tl *Timeline) head(k int, t time.Time, length func(*Entry) time.Duration) int64 {
+	end, cut := tl.next(k, t)
+	return tl.headBefore(k, end, cut, length)
+}
+
+// headBefore is head where the segments before number end are listed, the last
+// of them in the cut with index cut or in one before.
+func (tl *Timeline) headBefore(k int, end int64, cut int, length func(*Entry) time.Duration) int64 {
 	first := func(i int) int64 { return tl.entries[i].Tracks[k].MediaSequence }
-	for cut > 0 && first(cut) > last {
+	for cut > 0 && first(cut) >= end {
 		cut--
 	}
 	want := length(&tl.entries[cut])
-	n, at := last+1, cut
+	n, at := end, cut
 	for sum := time.Duration(0); sum < want && n > first(0); {
 		n--
 		for at > 0 && first(at) > n {
@@ -61,7 +77,7 @@ func (tl *Timeline) head(k int, last int64, cut int, length func(*Entry) time.Du
 	// left by then must not come back.
 	for i := cut; i > at; i-- {
 		if length(&tl.entries[i]) > length(&tl.entries[i-1]) {
-			return max(n, tl.head(k, first(i)-1, i-1, length))
+			return max(n, tl.headBefore(k, first(i), i-1, length))
 		}
 	}
 	return n
@@ -70,17 +86,17 @@ func (tl *Timeline) head(k int, last int64, cut int, length func(*Entry) time.Du
 // NextChange returns the first instant after t at which the playlist of track
 // k is another one.
 func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
-	now := tl.Window(k, t)
-	// Between two changes of the playlist the primary may move several times,
-	// where its segments are the shorter ones; but never for long.
-	for at, tries := t, 0; ; tries++ {
-		at = tl.nextEnd(0, at)
-		if k != 0 {
-			if own := tl.nextEnd(k, t); !own.After(at) {
-				return own
+	now, own := tl.Window(k, t), tl.nextEnd(k, t)
+	// What is listed on another track may move the head of all.
+	for at := t; ; {
+		next := own
+		for j := range tl.entries[0].Tracks {
+			if end := tl.nextEnd(j, at); end.Before(next) {
+				next = end
 			}
 		}
-		if k == 0 || tries == 1000 || tl.Window(k, at) != now {
+		at = next
+		if !at.Before(own) || tl.Window(k, at) != now {
 			return at
 		}
 	}

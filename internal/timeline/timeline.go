@@ -29,6 +29,7 @@ type Timeline struct {
 	entries []Entry
 	window  time.Duration
 	base    int64 // see Base
+	longest time.Duration
 }
 
 // New returns a timeline. Entries are in order and have at least one; window
@@ -41,7 +42,7 @@ func New(entries []Entry, window time.Duration) *Timeline {
 			break
 		}
 	}
-	return &Timeline{entries: entries, window: window, base: entries[0].Number}
+	return &Timeline{entries: entries, window: window, base: entries[0].Number, longest: longest(entries)}
 }
 
 // Base is the number of the cut that the timeline began with: while it stays
@@ -73,6 +74,7 @@ func (tl *Timeline) With(now time.Time, more ...Entry) *Timeline {
 	return next
 }
 
+// longest returns the longest segment that cuts name.
 func longest(entries []Entry) time.Duration {
 	var d time.Duration
 	for _, e := range entries {
@@ -207,10 +209,10 @@ func (tl *Timeline) cutOf(k int, n int64) int {
 // next returns the media sequence number of the first segment of track k that
 // is not recorded at t, and the index of its cut.
 func (tl *Timeline) next(k int, t time.Time) (n int64, cut int) {
-	// Segments of a track may reach into the next cut by overlap, and begin
-	// before it by as much: start the walk one cut early.
-	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t.Add(overlap)) })
-	for i = max(i-2, 0); ; i++ {
+	// A track's last segment may reach into the next cut, but no further than
+	// it is long: what ended that long ago has been recorded.
+	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t.Add(-tl.longest)) })
+	for i = max(i-1, 0); ; i++ {
 		e := &tl.entries[i]
 		n = e.Tracks[k].MediaSequence + e.recorded(k, t)
 		if i+1 == len(tl.entries) || n < tl.entries[i+1].Tracks[k].MediaSequence {
