@@ -2,6 +2,9 @@ package schedule
 
 import (
 	"encoding/json"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +93,29 @@ func TestChannelCheck(t *testing.T) {
 	bad := Channel{ID: "a b", Name: "x\ty", Config: json.RawMessage(`{"filler":1}`)}
 	if got := fields(bad.Check()); got != "id name config.filler" {
 		t.Errorf("faults in %q", got)
+	}
+}
+
+// The domain does no I/O and knows nothing but the standard library.
+func TestImports(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			first, _, _ := strings.Cut(path, "/")
+			if strings.Contains(first, ".") || first == "consuo" || path == "os" || path == "net" || path == "net/http" || path == "database/sql" || path == "log/slog" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
 	}
 }

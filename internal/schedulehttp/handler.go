@@ -74,7 +74,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 		return nil, nil, err
 	}
 	router := chi.NewRouter()
-	router.Use(service.Route, storeTime)
+	router.Use(service.Route, storeTime, bounded)
 	router.Use(guards...)
 	router.Use(middleware.GetHead)
 	router.NotFound(notFound)
@@ -117,6 +117,16 @@ func storeTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Store-Time", strconv.FormatInt(time.Now().UnixNano(), 10))
 		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded ends what takes longer than any caller waits, for instance for a disk
+// that hangs.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

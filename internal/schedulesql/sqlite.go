@@ -115,17 +115,22 @@ func unwritable(path string, err error) error {
 		"give it the right to write there (for a mounted folder: chown %d on the host) or set DATABASE_URL to a file elsewhere", path, err, uid, uid)
 }
 
+// migrate brings the tables up to date. Each migration is a transaction; where
+// another process makes the same one at the same time, the later of the two
+// fails and finds it done at its next attempt.
 func (s *Store) migrate(ctx context.Context, dialect goose.Dialect) error {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(dialect, s.write, folder)
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+	for range 5 {
+		var provider *goose.Provider
+		if provider, err = goose.NewProvider(dialect, s.write, folder); err != nil {
+			return fmt.Errorf("read migrations: %w", err)
+		}
+		if _, err = provider.Up(ctx); err == nil {
+			return nil
+		}
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+	return fmt.Errorf("migrate: %w", err)
 }

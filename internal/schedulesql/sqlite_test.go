@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -137,4 +138,24 @@ func TestStorageWarning(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+// Replicas on one volume, or an old and a new task during a deployment, may
+// start at the same time.
+func TestOpenAtTheSameTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "schedule.db")
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			s, err := Open(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // request is what the middleware knows of one request. It is the response
@@ -72,11 +74,16 @@ func SetRoute(ctx context.Context, pattern string) {
 	}
 }
 
-// Route is a middleware for chi (router.Use(service.Route)), which routes a
-// copy of the request: it hands the pattern on, so that requests are counted by it.
+// Route is a middleware for chi (router.Use(service.Route)). Chi keeps the
+// pattern of a request to itself; this hands it on, so that requests are
+// counted by it.
 func Route(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() { SetRoute(r.Context(), r.Pattern) }()
+		defer func() {
+			if c := chi.RouteContext(r.Context()); c != nil {
+				SetRoute(r.Context(), c.RoutePattern())
+			}
+		}()
 		next.ServeHTTP(w, r)
 	})
 }
