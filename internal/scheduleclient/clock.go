@@ -38,7 +38,8 @@ const (
 	sampleCount = 10
 	slewRate    = 100 // 1 s in 100 s
 	jumpAt      = 2 * time.Second
-	agreeing    = 3 // samples that make a jump
+	agreeing    = 3                          // samples that make a jump
+	nonsense    = 100 * 365 * 24 * time.Hour // no clock is off by more
 )
 
 // Observe takes a sample: the store's clock said store at an instant between
@@ -47,8 +48,8 @@ func (c *Clock) Observe(sent, received, store time.Time) (jump time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from, to := c.local(sent), c.local(received)
-	if to < from {
-		return 0 // no round trip takes less than nothing
+	if to < from || store.Sub(received).Abs() > nonsense {
+		return 0
 	}
 	s := sample{roundTrip: to - from}
 	s.offset = store.Sub(c.base) - from - s.roundTrip/2

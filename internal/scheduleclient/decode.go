@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // List is an answer to "which channels are there?".
@@ -136,9 +137,11 @@ func decodeConfig(raw json.RawMessage) (Config, []string) {
 		case "tracks":
 			config.Tracks = value
 		case "target_duration":
-			var ok bool
-			if config.TargetDuration, ok = seconds(value); !ok {
-				problem = `want seconds, such as 6, or a duration, such as "6s"`
+			d, ok := seconds(value)
+			if !ok || d%time.Second != 0 || d > time.Minute {
+				problem = "want whole seconds, 1 to 60"
+			} else {
+				config.TargetDuration = d
 			}
 		case "filler":
 			uri := scalar(value)
@@ -197,7 +200,7 @@ func decodeSchedule(body []byte, start, end time.Time) (Schedule, error) {
 // schedule has overlaps of milliseconds.
 func inOrder(events []Event, warnings *warnings) []Event {
 	slices.SortFunc(events, func(a, b Event) int {
-		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End), strings.Compare(a.ID, b.ID), strings.Compare(a.URI, b.URI))
+		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End), strings.Compare(a.ID, b.ID), strings.Compare(a.URI, b.URI), strings.Compare(a.Title, b.Title))
 	})
 	kept := events[:0]
 	for _, e := range events {
@@ -264,6 +267,11 @@ func checkURI(s string) error {
 	}
 	if len(s) > maxURI {
 		return fmt.Errorf("the uri is longer than %d bytes", maxURI)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == '"' || r == unicode.ReplacementChar || !unicode.IsGraphic(r)
+	}) {
+		return errors.New("the uri has a character that must be escaped")
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
