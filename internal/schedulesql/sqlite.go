@@ -57,13 +57,17 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	s := &Store{read: read, write: write}
+	s := &Store{read: read, write: write, path: path}
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 		s.warnings = storageWarnings(dir)
 	}
 	if err := s.migrate(ctx, goose.DialectSQLite3); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if s.file, err = os.Stat(path); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open: %w", err)
 	}
 	return s, nil
 }

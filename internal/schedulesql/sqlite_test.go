@@ -60,6 +60,22 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+func TestPingFindsLostFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "schedule.db")
+	s, err := Open(t.Context(), path)
+	must(t, err)
+	defer s.Close()
+	must(t, s.Ping(t.Context()))
+	must(t, os.Rename(path, path+".moved"))
+	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("moved away: %v", err)
+	}
+	must(t, os.WriteFile(path, nil, 0o600))
+	if err := s.Ping(t.Context()); err == nil {
+		t.Error("replaced: no error")
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")

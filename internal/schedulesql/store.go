@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +23,8 @@ type Store struct {
 	read  *sql.DB
 	write *sql.DB // SQLite: one connection, so that writers queue in order instead of polling for the lock
 
+	path     string      // SQLite: the file
+	file     fs.FileInfo // and what it was when it was opened
 	warnings []string
 }
 
@@ -34,9 +38,14 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
-// Ping implements [schedule.Store]. It reads a table: a file that was deleted
-// or replaced still answers an empty statement.
+// Ping implements [schedule.Store]. A file that was deleted or replaced works
+// on for those who have it open, but nobody will find what they write.
 func (s *Store) Ping(ctx context.Context) error {
+	if s.path != "" {
+		if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+			return fmt.Errorf("the database file %s was deleted or replaced while it is in use: put it back and restart", s.path)
+		}
+	}
 	var n int
 	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM channels LIMIT 1) AS one`).Scan(&n); err != nil {
 		return fmt.Errorf("read the database: %w", err)
