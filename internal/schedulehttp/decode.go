@@ -180,6 +180,9 @@ const maxDetails = 50
 // newProblem makes every error of this service. Without a message, detail is
 // made of the faults. Echoed values are dropped when they are not short.
 func newProblem(status int, message string, faults ...error) huma.StatusError {
+	if status == http.StatusInternalServerError && message == "cannot read request body" {
+		status = http.StatusBadRequest // huma takes a caller that breaks off for a fault of ours
+	}
 	p := &huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: message}
 	var lines []string
 	for _, fault := range faults {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"reflect"
 	"strconv"
+	"strings"
+	"time"
 
 	"consuo/internal/service"
 
@@ -56,44 +58,49 @@ func apiConfig() huma.Config {
 	}
 }
 
-// operations are the beginnings of all rows in the table of routes.
-func (h *handler) operations() (
-	read func(id, path, summary string) huma.Operation,
-	write func(id, method, path, summary string, errors ...int) huma.Operation,
-) {
-	tag := func(path string) []string {
-		if len(path) > len("/channels/{channelId}") {
-			return []string{"schedule"}
-		}
-		return []string{"channels"}
+// read begins a row in the table of routes that changes nothing.
+func read(id, path, summary string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tags(path),
+		Errors: []int{404, 422, 503},
 	}
-	read = func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tag(path), Errors: []int{404, 422, 503}}
+}
+
+// write begins a row that changes something; errors are those besides what all of them can answer.
+func write(id, method, path, summary string, errors ...int) huma.Operation {
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags(path),
+		// The empty requirement: a service without API_KEY asks for none.
+		Security: []map[string][]string{{"bearer": {}}, {"apiKey": {}}, {}},
+		Errors:   append(errors, 401, 403, 422, 503),
 	}
-	write = func(id, method, path, summary string, errors ...int) huma.Operation {
-		op := huma.Operation{
-			OperationID: id, Method: method, Path: path, Summary: summary, Tags: tag(path),
-			// The empty requirement: a service without API_KEY asks for none.
-			Security:         []map[string][]string{{"bearer": {}}, {"apiKey": {}}, {}},
-			Errors:           append([]int{401, 403, 422, 503}, errors...),
-			SkipValidateBody: true, // body[T] does it
-			MaxBodyBytes:     maxBody,
-			DefaultStatus:    http.StatusOK,
-		}
-		switch method {
-		case http.MethodPost:
-			op.DefaultStatus = http.StatusCreated
-		case http.MethodDelete:
-			op.DefaultStatus = http.StatusNoContent
-			return op
-		}
-		op.Errors = append(op.Errors, 400, 413, 415)
-		if id == "create-events" {
-			op.MaxBodyBytes = maxArrayBody
-		}
+	switch method {
+	case http.MethodDelete:
+		op.DefaultStatus = http.StatusNoContent
 		return op
+	case http.MethodPost:
+		op.DefaultStatus = http.StatusCreated
+	default:
+		op.DefaultStatus = http.StatusOK
 	}
-	return read, write
+	op.Errors = append(op.Errors, 400, 408, 413, 415)
+	op.SkipValidateBody = true // body[T] does it
+	op.BodyReadTimeout = 30 * time.Second
+	op.MaxBodyBytes = maxBody
+	return op
+}
+
+// large lets a row take an array.
+func large(op huma.Operation) huma.Operation {
+	op.MaxBodyBytes = maxArrayBody
+	return op
+}
+
+func tags(path string) []string {
+	if strings.HasPrefix(path, "/channels/{channelId}/schedule") {
+		return []string{"schedule"}
+	}
+	return []string{"channels"}
 }
 
 // finishDocument adds what huma can't know from the types.

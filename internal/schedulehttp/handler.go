@@ -85,7 +85,6 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	})
 
 	h := &handler{Options: o, api: humachi.New(router, apiConfig())}
-	read, write := h.operations()
 
 	huma.Register(h.api, read("list-channels", "/channels", "All channels"), h.listChannels)
 	huma.Register(h.api, write("create-channel", http.MethodPost, "/channels", "Make a channel", 409), h.createChannel)
@@ -94,7 +93,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, write("delete-channel", http.MethodDelete, "/channels/{channelId}", "Delete a channel and all that belongs to it", 404), h.deleteChannel)
 
 	huma.Register(h.api, read("list-events", "/channels/{channelId}/schedule", "Events that overlap a range or a day, in order"), h.listEvents)
-	huma.Register(h.api, write("create-events", http.MethodPost, "/channels/{channelId}/schedule", "Plan one event, or an array of events: all or none", 404, 409), h.createEvents)
+	huma.Register(h.api, large(write("create-events", http.MethodPost, "/channels/{channelId}/schedule", "Plan one event, or an array of events: all or none", 404, 409)), h.createEvents)
 	huma.Register(h.api, read("get-event", "/channels/{channelId}/schedule/{eventId}", "One event"), h.getEvent)
 	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409), h.putEvent)
 	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404), h.deleteEvent)

@@ -1,6 +1,7 @@
 package schedulehttp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -443,6 +445,21 @@ func TestBodySizes(t *testing.T) {
 		if a := c.do(test.method, test.path, nil, test.body); a.status != test.want {
 			t.Errorf("%s %s with %d bytes: %d %.200s, want %d", test.method, test.path, len(test.body), a.status, a.body, test.want)
 		}
+	}
+}
+
+// A body that breaks off is the caller's fault.
+func TestBrokenBody(t *testing.T) {
+	c := newClient(t, Options{})
+	conn, err := net.Dial("tcp", c.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /channels HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != 400 {
+		t.Errorf("%v, %v", resp, err)
 	}
 }
 
