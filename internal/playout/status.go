@@ -172,7 +172,10 @@ func (s *Seconds) UnmarshalJSON(data []byte) error {
 // is open to everybody.
 type Redacted string
 
-var uriSecrets = regexp.MustCompile(`(?i)(\bhttps?://)(?:[^\s/?#"'<>]*@)?([^\s?#"'<>]*)(\?[^\s#"'<>]*)?(?:#[^\s"'<>]*)?`)
+// uriSecrets finds URIs. A query string or fragment does not end with
+// punctuation, which belongs to the text around.
+var uriSecrets = regexp.MustCompile(`(?i)(\bhttps?://)(?:[^\s/?#"'<>]*@)?([^\s?#"'<>]*)` +
+	`(\?(?:[^\s#"'<>]*[^\s#"'<>.,:;)])?)?(?:#(?:[^\s"'<>]*[^\s"'<>.,:;)])?)?`)
 
 func (r Redacted) String() string {
 	return uriSecrets.ReplaceAllStringFunc(string(r), func(uri string) string {

@@ -78,7 +78,9 @@ func (m *numbered) value(n int) []string {
 	return v[:]
 }
 
-// values makes a header value of a string that never changes, in place.
+// values makes a header value of a string that never changes, in place: a slice
+// of its own would be the one allocation of the hot path. Whoever appends to it
+// gets a copy, as it is full.
 func values(s *string) []string { return unsafe.Slice(s, 1) }
 
 // knownTag returns the document's tag that If-None-Match has, nil if it has

@@ -21,27 +21,17 @@ type playlistName struct {
 }
 
 // parsePlaylist reports whether a URL is that of a playlist, and which.
-func parsePlaylist(u *url.URL) (playlistName, bool) {
-	name := playlistName{route: "/live/{track}.m3u8"}
-	file, isPlaylist := strings.CutPrefix(u.Path, "/live/")
-	if !isPlaylist {
-		name.route = "/channels/{id}/{track}.m3u8"
-		if file, isPlaylist = strings.CutPrefix(u.Path, "/channels/"); isPlaylist {
-			name.channel, file, isPlaylist = strings.Cut(file, "/")
-		}
-	}
-	if !isPlaylist {
-		return name, false
-	}
-	name.track, isPlaylist = strings.CutSuffix(file, ".m3u8")
-	if !isPlaylist || strings.Contains(name.track, "/") {
-		return name, false
-	}
+func parsePlaylist(u *url.URL) (name playlistName, ok bool) {
 	name.query = queryChannel(u)
-	if name.route == "/live/{track}.m3u8" {
-		name.channel = name.query
+	if file, live := strings.CutPrefix(u.Path, "/live/"); live {
+		name.route, name.channel = "/live/{track}.m3u8", name.query
+		name.track, ok = strings.CutSuffix(file, ".m3u8")
+	} else if rest, below := strings.CutPrefix(u.Path, "/channels/"); below {
+		name.route = "/channels/{id}/{track}.m3u8"
+		name.channel, file, _ = strings.Cut(rest, "/")
+		name.track, ok = strings.CutSuffix(file, ".m3u8")
 	}
-	return name, true
+	return name, ok && !strings.Contains(name.track, "/")
 }
 
 // queryChannel returns what u.Query().Get("channel") does, at no cost for the
@@ -90,7 +80,7 @@ func (h *handler) servePlaylist(w http.ResponseWriter, r *http.Request, name pla
 	}
 	doc, err := h.find(r.Context(), name)
 	if err != nil {
-		h.fail(w, r, name, err)
+		h.fail(w, r, name.channel, err)
 		return
 	}
 
@@ -141,8 +131,8 @@ func (h *handler) find(ctx context.Context, name playlistName) (*playout.Documen
 }
 
 // fail answers with an error that no cache keeps.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, name playlistName, err error) {
-	status, detail := http.StatusServiceUnavailable, "There is no playlist yet. Try again in a second."
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, channel string, err error) {
+	status, detail := http.StatusServiceUnavailable, "There is nothing to show yet. Try again in a second."
 	switch {
 	case errors.Is(err, errNoChannel):
 		status, detail = http.StatusBadRequest, "Name the channel: /live/master.m3u8?channel=<id>."
@@ -155,7 +145,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, name playlistName
 	default:
 		w.Header().Set("Retry-After", "1")
 		if !errors.Is(err, playout.ErrNotReady) && r.Context().Err() == nil {
-			h.log.Error("playlist not served", "err", err, "channel", name.channel, "track", name.track,
+			h.log.Error("request not served", "err", err, "channel", channel, "path", r.URL.Path,
 				"request_id", service.RequestID(r.Context()))
 		}
 	}

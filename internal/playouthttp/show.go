@@ -31,7 +31,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 		status, err = h.engine.Status(r.Context(), id)
 	}
 	if err != nil {
-		h.fail(w, r, playlistName{channel: id}, err)
+		h.fail(w, r, id, err)
 		return
 	}
 	h.writeJSON(w, r, status)

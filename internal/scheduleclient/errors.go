@@ -61,7 +61,7 @@ func (c *Client) noAnswer(request *http.Request, err error) error {
 		e.Err = fmt.Errorf("no whole answer in time: %w", context.DeadlineExceeded)
 		e.Hint = "is the schedule overloaded, or does a firewall drop packets to CHANNELMGRAPI?"
 	case errors.Is(err, syscall.ECONNREFUSED) && c.inContainer && (host == "localhost" || ip != nil && ip.IsLoopback()):
-		e.Hint = "in a container, " + host + " is the container itself: CHANNELMGRAPI must name the host that the schedule runs on, such as http://schedule:8001"
+		e.Hint = "in a container, " + host + " is the container itself: unless the schedule runs in it too, CHANNELMGRAPI must name its host, such as http://schedule:8001"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Hint = "does the schedule run, and on the port that CHANNELMGRAPI names?"
 	case isNoSuchHost(err):
