@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -464,9 +465,7 @@ func TestStoreTime(t *testing.T) {
 		header, status := http.Header{}, 200
 		c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(20 * time.Millisecond) // in the bubble's time
-			for name, values := range header {
-				w.Header()[name] = values
-			}
+			maps.Copy(w.Header(), header)
 			if header.Get("Store-Time") == "now" {
 				w.Header().Set("Store-Time", strconv.FormatInt(time.Now().Add(ahead).UnixNano(), 10))
 			}
