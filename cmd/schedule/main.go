@@ -10,6 +10,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // the image has no zones of its own
 
+	"consuo/internal/asset"
 	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
 	"consuo/internal/service"
@@ -21,6 +22,13 @@ type Config struct {
 	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file"`
 	CORSWhitelist service.List `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
 	APIKeys       service.List `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
+}
+
+// Validate checks what the types don't.
+func (c *Config) Validate() error { return c.policy().Validate() }
+
+func (c *Config) policy() asset.Policy {
+	return asset.Policy{Hosts: c.OriginHosts, DenyPrivate: c.PrivateOrigins == "deny"}
 }
 
 func main() {
@@ -48,6 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	handler, err := schedulehttp.New(schedulehttp.Options{
 		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
+		Duration: asset.New(asset.Options{Policy: cfg.policy()}).Duration,
 	})
 	if err == nil {
 		err = service.Run(ctx, service.Options{
