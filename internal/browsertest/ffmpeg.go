@@ -87,7 +87,10 @@ func PlayFFmpeg(t testing.TB, playlist string, d time.Duration, inputOptions ...
 	ffmpeg := testneeds.Tool(t, "ffmpeg")
 	ctx, cancel := context.WithTimeout(t.Context(), d+time.Minute)
 	defer cancel()
-	args := append([]string{"-nostdin", "-hide_banner", "-loglevel", "repeat+level+warning", "-nostats", "-progress", "pipe:1"}, inputOptions...)
+	args := append([]string{
+		"-nostdin", "-hide_banner", "-loglevel", "repeat+level+warning", "-nostats", "-progress", "pipe:1",
+		"-http_persistent", "0", // kept, a connection is tried for the next host too, which is an error
+	}, inputOptions...)
 	args = append(args, "-i", playlist, "-t", strconv.FormatFloat(d.Seconds(), 'f', 3, 64), "-f", "null", "-")
 	cmd := exec.CommandContext(ctx, ffmpeg, args...)
 	var progress, log bytes.Buffer
