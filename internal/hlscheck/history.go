@@ -69,11 +69,11 @@ var (
 	ruleSameInstant = rule("same-instant", "design",
 		"two answers for one instant are equal, whichever replica gave them")
 	ruleStale = rule("stale", "draft 6.2.1",
-		"a new segment is listed within one and a half target durations of the last")
+		"a new segment is listed within one and a half target durations of the last, and a hole")
 	ruleEarly = rule("early", "design",
 		"a segment is not listed before it has been recorded: its date plus its duration")
 	ruleLate = rule("late", "design",
-		"the end of the window is no further than one and a half target durations behind the clock")
+		"the end of the window is no further than one and a half target durations, and a hole, behind the clock")
 )
 
 // track is what is known of one media playlist.
@@ -442,6 +442,9 @@ func (c *Checker) checkListed(lists string, report reporter) {
 // punctual checks that new segments come in time.
 func (c *Checker) punctual(t *track, at time.Time, report reporter) {
 	most := t.target + t.target/2
+	if t.uri != c.primary { // it may have a hole
+		most += c.breakSkew(t.target)
+	}
 	if waited := at.Sub(t.changed); waited > most {
 		report(ruleStale, "no new segment since %s: %v", stamp(t.changed), waited)
 	}

@@ -25,8 +25,8 @@ type keyTag struct {
 
 // keyState follows EXT-X-KEY through a playlist: a key holds until the next one with the same KEYFORMAT, or NONE.
 type keyState struct {
-	effect  []keyTag // what held for the last segment
-	group   []keyTag // tags since the last segment
+	effect  []keyTag // what held for the last segment or init section
+	group   []keyTag // tags since the last segment or init section
 	cleared bool     // METHOD=NONE stands before the group
 	text    string   // of effect, as Segment.Keys shows it
 }
@@ -87,11 +87,7 @@ func (k *keyState) pending() bool { return len(k.group) > 0 || k.cleared }
 // wholeSegment is what encrypts an init section that stands here: of the keys that hold, those that are not for samples
 // (draft 4.4.4.5), one a line.
 func (k *keyState) wholeSegment() string {
-	keys := k.effect
-	if k.pending() {
-		keys = k.group
-	}
-	return keyText(slices.DeleteFunc(slices.Clone(keys), func(key keyTag) bool { return strings.HasPrefix(key.method, "SAMPLE-AES") }))
+	return keyText(slices.DeleteFunc(slices.Clone(k.effect), func(key keyTag) bool { return strings.HasPrefix(key.method, "SAMPLE-AES") }))
 }
 
 // keyText is keys by their tags, ordered by format, one a line.
@@ -104,7 +100,7 @@ func keyText(keys []keyTag) string {
 	return strings.Join(texts, "\n")
 }
 
-// settle applies the tags since the last segment to the next one and returns what holds for it.
+// settle applies the tags since the last segment or init section to the next one and returns what holds for it.
 func (k *keyState) settle(report reporter) string {
 	if !k.pending() {
 		return k.text
@@ -146,5 +142,6 @@ func (s *scanner) initSection(text string, l attributes) {
 			s.report(ruleMapAttributes, "BYTERANGE=%q", clip(r))
 		}
 	}
+	s.keys.settle(s.report) // what stands before it is for it, whether or not the segment has other keys
 	s.initText, s.initKeys = text, s.keys.wholeSegment()
 }
