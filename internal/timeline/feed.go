@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -40,8 +41,8 @@ type track struct {
 	breaks []int // indexes of the segments that carry the primary's inner discontinuities, ascending
 }
 
-// newFeed checks that the tracks can be cut together. longestOf is the longest
-// segment that the channel's operator allows; 0: any.
+// newFeed checks that the tracks can be cut together. target is the channel's
+// target duration.
 func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, target time.Duration) (*Feed, error) {
 	f := &Feed{
 		Source: playlog.Source{URI: asset.URI, Digest: asset.Digest, Feeds: feeds},
@@ -50,6 +51,9 @@ func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, targe
 	}
 	for k, s := range sources {
 		f.tracks = append(f.tracks, track{segments: s, video: video[k]})
+	}
+	if f.length == 0 {
+		return nil, errors.New("track 0: its segments have no length")
 	}
 	primary := &f.tracks[0]
 	for k := range f.tracks {
@@ -67,13 +71,18 @@ func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, targe
 		if n := len(t.breaks); n > 0 && t.breaks[n-1] >= t.count {
 			return nil, fmt.Errorf("track %d: a discontinuity lies at its end", k)
 		}
+		for _, b := range t.segments.breaks {
+			if b < t.count && !slices.Contains(t.breaks, b) {
+				return nil, fmt.Errorf("track %d: its discontinuity at %s is more than half a target duration from any of the first video", k, t.start(b))
+			}
+		}
 	}
 	return f, nil
 }
 
 // align settles which segments of the track carry the discontinuities of the
-// primary: those at its nearest boundaries. Design §2: an asset whose own
-// differ by more than half a target duration is refused.
+// primary: its own ones there, else those at its nearest boundaries. Design §2:
+// an asset whose own differ by more than half a target duration is refused.
 func (t *track) align(primary *track, target time.Duration) error {
 	if t.segments == primary.segments {
 		t.breaks = primary.segments.breaks
@@ -82,9 +91,9 @@ func (t *track) align(primary *track, target time.Duration) error {
 	t.breaks = nil
 	for _, b := range primary.segments.breaks {
 		at := primary.start(b)
-		i := t.boundary(at)
-		if i == t.len() {
-			i--
+		i, own := t.nearestBreak(at)
+		if !own || (t.start(i)-at).Abs() > target/2 {
+			i = min(t.boundary(at), t.len()-1)
 		}
 		if n := len(t.breaks); i == 0 || n > 0 && t.breaks[n-1] >= i {
 			return fmt.Errorf("the discontinuity of the first video at %s has no segment boundary of its own here", at)
@@ -94,42 +103,36 @@ func (t *track) align(primary *track, target time.Duration) error {
 		}
 		t.breaks = append(t.breaks, i)
 	}
-	for _, b := range t.segments.breaks {
-		at := t.start(b)
-		if off := (primary.start(primary.nearestBreak(at)) - at).Abs(); off > target/2 {
-			return fmt.Errorf("its discontinuity at %s is more than half a target duration from any of the first video", at)
-		}
-	}
 	return nil
 }
 
-// nearestBreak returns the index of the segment with an inner discontinuity
-// that is nearest to asset time at; 0 or len(), the asset's ends, count too.
-func (t *track) nearestBreak(at time.Duration) int {
-	nearest, off := 0, at
-	for _, b := range append(slices.Clone(t.segments.breaks), t.len()) {
-		if d := (t.start(b) - at).Abs(); d < off {
-			nearest, off = b, d
+// nearestBreak returns the segment with a discontinuity of its own that is
+// nearest to asset time at.
+func (t *track) nearestBreak(at time.Duration) (i int, ok bool) {
+	for _, b := range t.segments.breaks {
+		if !ok || (t.start(b)-at).Abs() < (t.start(i)-at).Abs() {
+			i, ok = b, true
 		}
 	}
-	return nearest
+	return i, ok
 }
 
 func (f *Feed) primary() *track { return &f.tracks[0] }
 
 // leave returns how many segments of track k have played when the primary is
-// left at boundary i. A video track leaves at its nearest boundary. Any other
-// leaves at the first that does not leave a hole, if that reaches into what
-// follows by less than overlap, else at the one before: then there is a hole
-// of less than a segment.
+// left at boundary i. A video track leaves at its boundary there; only at the
+// asset's end may it have none. Then, like any other track, it leaves at the
+// first that does not leave a hole, if that reaches into what follows by less
+// than overlap, else at the one before: then there is a hole of less than a
+// segment.
 func (f *Feed) leave(k, i int) int {
 	t := &f.tracks[k]
 	if t.segments == f.primary().segments {
 		return i
 	}
 	at := f.primary().start(i)
-	if t.video {
-		return t.boundary(at)
+	if n := t.boundary(at); t.video && (t.start(n)-at).Abs() <= alignment {
+		return n
 	}
 	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] >= at }) // boundary n+1 is the first at or after
 	if n < t.len() && t.ends[n]-at < overlap {
@@ -146,8 +149,8 @@ func (f *Feed) enter(k, i int) int {
 		return i
 	}
 	at := f.primary().start(i)
-	if t.video {
-		return t.boundary(at)
+	if n := t.boundary(at); t.video && (t.start(n)-at).Abs() <= alignment {
+		return n
 	}
 	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] > at }) // segment n spans at
 	if n < t.len() && at-t.start(n) < overlap {
@@ -253,6 +256,9 @@ func (f *Feed) nearestExit(at time.Duration, first int) int {
 func (f *Feed) nearestExitFrom(at time.Duration, first, lo int) int {
 	enter := f.positions(first)
 	return f.nearestCut(at, max(lo, first+1), f.primary().len(), func(i int) bool {
+		if f.primary().start(i) == f.primary().start(first) {
+			return false // segments of no length
+		}
 		for k := range f.tracks { // at least one segment a track
 			if f.leave(k, i) <= enter[k].First {
 				return false
@@ -266,21 +272,31 @@ func (f *Feed) nearestExitFrom(at time.Duration, first, lo int) int {
 // asset can play on, or -1 where its end is nearer.
 func (f *Feed) nearestEntry(at time.Duration) int {
 	n := f.primary().len()
-	i := f.nearestCut(at, 0, n, func(i int) bool {
-		if i == n {
-			return true
-		}
-		for k := range f.tracks {
-			if f.enter(k, i) >= f.tracks[k].count {
-				return false
-			}
-		}
-		return true
-	})
+	i := f.nearestCut(at, 0, n, func(i int) bool { return i == n || f.canEnter(i) })
 	if i == n {
 		return -1
 	}
 	return i
+}
+
+// lastEntry returns the last boundary not after asset time at from which the
+// asset can play on; its start is one.
+func (f *Feed) lastEntry(at time.Duration) int {
+	i := sort.Search(f.primary().len(), func(i int) bool { return f.primary().ends[i] > at })
+	return f.nearestCut(at, 0, i, f.canEnter)
+}
+
+// canEnter says whether every track has something to play from boundary i on.
+func (f *Feed) canEnter(i int) bool {
+	if f.primary().start(i) >= f.length {
+		return false
+	}
+	for k := range f.tracks {
+		if f.enter(k, i) >= f.tracks[k].count {
+			return false
+		}
+	}
+	return true
 }
 
 // boundaryFrom returns the first boundary at or after asset time t; len()+1 if

@@ -85,7 +85,6 @@ func Begin(g Genesis) []Entry {
 		}
 	}
 	start := g.Now.Add(-max(g.Window, 3*g.TargetDuration) - 2*g.TargetDuration)
-	number := max(g.Floor, int64(start.Sub(playlog.Epoch)/time.Second))
 	// Before everything there is nothing: an entry that ended at start.
 	before := &Entry{Cut: playlog.Cut{TargetDuration: g.TargetDuration}}
 	p := planner{Input: g.Input, last: before, earliest: start}
@@ -96,6 +95,7 @@ func Begin(g Genesis) []Entry {
 	first.Number = g.Number
 	first.Rebase = g.Number > 1
 	first.Settings = g.Settings
+	number := max(g.Floor, int64(first.Start.Sub(playlog.Epoch)/time.Second))
 	for k := range first.Tracks {
 		first.Tracks[k].MediaSequence = number
 	}
@@ -313,8 +313,13 @@ func (p *planner) entry(x exit, feed *Feed, first int) Planned {
 	return Planned{Entry: Entry{Cut: cut, asset: feed}, Commit: x.at.Add(-p.Lead - early)}
 }
 
-// opening returns the cut that joins the event in progress at start, exactly
-// at its time.
+// maxReach is how far before a window a log may begin so that the event in
+// progress is joined at a point at which it can be entered.
+const maxReach = 10 * time.Minute
+
+// opening returns the cut that joins the event in progress at start or before,
+// exactly at its time. There is none where that would be too long ago: filler
+// airs until the event can be joined.
 func (p *planner) opening(start time.Time) (Planned, bool) {
 	for i := range p.Events {
 		ev := &p.Events[i]
@@ -325,11 +330,14 @@ func (p *planner) opening(start time.Time) (Planned, bool) {
 		if state.Feed == nil {
 			return p.fillerCut(exit{at: start}, ev.airing(), playlog.Failed, state.Detail), true
 		}
-		first := state.Feed.nearestEntry(start.Sub(ev.Start))
-		if first < 0 {
+		if !ev.Start.Add(state.Feed.length).After(start) {
 			return p.fillerCut(exit{at: start}, ev.airing(), playlog.Short, ""), true
 		}
+		first := state.Feed.lastEntry(start.Sub(ev.Start))
 		at := ev.Start.Add(state.Feed.primary().start(first))
+		if start.Sub(at) > maxReach {
+			return Planned{}, false
+		}
 		return p.cut(candidate{event: ev, feed: state.Feed, first: first}, exit{at: at}), true
 	}
 	return Planned{}, false

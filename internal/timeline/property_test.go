@@ -2,6 +2,7 @@ package timeline_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -46,6 +47,7 @@ type world struct {
 	*channel
 	rng     *rand.Rand
 	catalog []*timeline.Asset
+	library []*timeline.Asset // all that was loaded, with the filler
 	fillers []*timeline.Feed
 	aligned bool // muxed, all videos cut alike, no inner discontinuities
 	demuxed bool
@@ -94,10 +96,10 @@ func newWorld(t testing.TB, seed uint64) *world {
 		if err != nil {
 			t.Fatalf("filler: %v", err)
 		}
-		w.fillers = append(w.fillers, feed)
+		w.fillers, w.library = append(w.fillers, feed), append(w.library, a)
 		w.target = max(w.target, timeline.WholeTarget(feed.Longest()))
 	}
-	w.channel.filler = w.fillers[0]
+	w.channel.filler, w.library = w.fillers[0], append(w.library, w.catalog...)
 	for _, a := range w.catalog {
 		feed, err := timeline.Map(w.settings, a, timeline.MapOptions{TargetDuration: w.target})
 		if err != nil {
@@ -166,6 +168,11 @@ func (w *world) lengths() []time.Duration {
 	}
 	if w.coin(2) {
 		list[n-1] = w.span(40, 3000)
+	}
+	for range w.rng.IntN(3) { // EXTINF:0 is legal and real
+		if w.coin(6) {
+			list[w.rng.IntN(n)] = 0
+		}
 	}
 	return list
 }
@@ -288,7 +295,7 @@ func (w *world) media(base, ext string, lengths []time.Duration, breaks []int) *
 	}
 	for i, d := range lengths {
 		if digits == 1 {
-			d = max(d.Round(100*time.Millisecond), 100*time.Millisecond)
+			d = d.Round(100 * time.Millisecond)
 		}
 		if ext == ".m4s" && (init == nil || w.coin(30) && slices.Contains(breaks, i)) {
 			init = &hls.Map{URI: fmt.Sprintf("%s-init%d.mp4", base, i), Keys: keys}
@@ -523,13 +530,47 @@ func (w *world) judge() {
 // committed later nor on what an engine has forgotten.
 func (w *world) rendersAgain() {
 	w.Helper()
-	whole := timeline.New(w.all, w.window)
+	whole, again := timeline.New(w.all, w.window), w.restarted()
 	for _, s := range w.samples {
 		if got := string(whole.AppendPlaylist(nil, w.settings, s.track, s.at)); got != s.text {
 			w.Errorf("%s: track %d was\n%s\nand in retrospect it is\n%s", s.at, s.track, s.text, got)
 			return
 		}
+		if got := string(again.AppendPlaylist(nil, w.settings, s.track, s.at)); got != s.text {
+			w.Errorf("%s: track %d was\n%s\nand after a restart it is\n%s", s.at, s.track, s.text, got)
+			return
+		}
 	}
+}
+
+// restarted returns the timeline that an engine makes of the stored log, when
+// it knows nothing else.
+func (w *world) restarted() *timeline.Timeline {
+	w.Helper()
+	body, err := json.Marshal(w.log)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var cuts []playlog.Cut
+	if err := json.Unmarshal(body, &cuts); err != nil {
+		w.Fatal(err)
+	}
+	feed := func(s playlog.Source) *timeline.Feed {
+		if s.URI == "" {
+			return nil // of a cut that repeats its asset
+		}
+		i := slices.IndexFunc(w.library, func(a *timeline.Asset) bool { return a.URI == s.URI })
+		f, err := timeline.NewFeed(cuts[0].Settings, w.library[i], s.Feeds, timeline.MapOptions{})
+		if err != nil {
+			w.Fatalf("%s: %v", s.URI, err)
+		}
+		return f
+	}
+	var entries []timeline.Entry
+	for _, c := range cuts {
+		entries = append(entries, timeline.NewEntry(c, feed(c.Asset), feed(c.Filler)))
+	}
+	return timeline.New(entries, w.window)
 }
 
 // countersHold checks the counters of every cut against what was listed.

@@ -26,7 +26,7 @@ func Settle(first *Asset, others []*Asset) (*playlog.Settings, error) {
 	}
 	known := []*Asset{first}
 	for _, a := range others {
-		if _, err := mapTracks(s, a, false); err == nil {
+		if _, err := mapTracks(s, a, MapOptions{}); err == nil {
 			known = append(known, a)
 		}
 	}
@@ -234,35 +234,46 @@ type MapOptions struct {
 // then language, then default. A subtitle that is missing is served empty, a
 // track whose codec the asset lacks lists gaps.
 func Map(s *playlog.Settings, a *Asset, opts MapOptions) (*Feed, error) {
-	feeds, err := mapTracks(s, a, opts.LastResort)
+	feeds, err := mapTracks(s, a, opts)
 	if err != nil {
 		return nil, err
 	}
-	return NewFeed(s, a, feeds, opts)
+	for k, i := range feeds {
+		if i < 0 || opts.MaxTarget == 0 {
+			continue
+		}
+		if longest := a.Sources[i].longest; WholeTarget(longest) > opts.MaxTarget {
+			return nil, fmt.Errorf("%w: track %s has one of %s, %s is set", ErrTarget, s.Tracks[k].ID, longest, opts.MaxTarget)
+		}
+	}
+	return feed(s, a, feeds, opts)
 }
 
 // NewFeed is Map for a mapping that was made before: that of a committed cut.
+// It plays as it was committed, whatever the options would say by now.
 func NewFeed(s *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*Feed, error) {
 	if len(feeds) != len(s.Tracks) {
 		return nil, fmt.Errorf("a mapping of %d tracks for a channel of %d", len(feeds), len(s.Tracks))
 	}
+	if i := slices.Max(feeds); i >= len(a.Sources) {
+		return nil, fmt.Errorf("playlist %d of an asset that has %d", i, len(a.Sources))
+	}
+	opts.TargetDuration = anyTarget
+	return feed(s, a, feeds, opts)
+}
+
+// anyTarget is a target duration that no distance exceeds.
+const anyTarget = time.Duration(math.MaxInt64)
+
+func feed(s *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*Feed, error) {
 	feeds = slices.Clone(feeds)
 	sources := make([]*segments, len(feeds))
 	video := make([]bool, len(feeds))
 	timing := &a.Sources[max(feeds[0], 0)].segments
 	for k, i := range feeds {
-		if i >= len(a.Sources) {
-			return nil, fmt.Errorf("playlist %d of an asset that has %d", i, len(a.Sources))
-		}
 		t := &s.Tracks[k]
-		if i >= 0 && t.Media == playlog.SubtitleTrack && WholeTarget(a.Sources[i].longest) > opts.TargetDuration {
-			i, feeds[k] = -1, -1
-		}
 		if i >= 0 {
 			sources[k] = &a.Sources[i].segments
-			if opts.MaxTarget > 0 && WholeTarget(sources[k].longest) > opts.MaxTarget {
-				return nil, fmt.Errorf("%w: track %s has one of %s, %s is set", ErrTarget, t.ID, sources[k].longest, opts.MaxTarget)
-			}
 		} else if t.Media == playlog.SubtitleTrack {
 			sources[k] = standIn(timing, "", opts.EmptySubtitles)
 		} else {
@@ -288,12 +299,16 @@ func standIn(like *segments, tag, uri string) *segments {
 	return s
 }
 
-func mapTracks(s *playlog.Settings, a *Asset, lastResort bool) ([]int, error) {
+func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
 	feeds := make([]int, len(s.Tracks))
 	for k := range s.Tracks {
-		feeds[k] = feedOf(&s.Tracks[k], a)
+		t := &s.Tracks[k]
+		feeds[k] = feedOf(t, a)
+		if i := feeds[k]; i >= 0 && t.Media == playlog.SubtitleTrack && WholeTarget(a.Sources[i].longest) > opts.TargetDuration {
+			feeds[k] = -1
+		}
 	}
-	if feeds[0] < 0 && !lastResort {
+	if feeds[0] < 0 && !opts.LastResort {
 		return nil, whyNot(&s.Tracks[0], a)
 	}
 	return feeds, nil

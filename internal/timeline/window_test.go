@@ -1,6 +1,8 @@
 package timeline_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,5 +65,99 @@ func TestHeadsTogether(t *testing.T) {
 	}
 	if n := video.Last - video.First + 1; n < 5 {
 		t.Errorf("%d segments of video are listed while audio begins earlier", n)
+	}
+}
+
+// TestBeginsFull: where the event in progress can be entered rarely, the log
+// begins where it can; where that is long ago, filler airs until then.
+func TestBeginsFull(t *testing.T) {
+	// Videos that agree once a minute.
+	minutes := func(name string, n int) *timeline.Asset {
+		p := muxed(name, repeat(10*n, "6")...)
+		var lengths []string
+		for range n {
+			lengths = append(lengths, "8", "8", "8", "8", "8", "8", "8", "4")
+		}
+		p.Media["360"] = media("https://vod.example/"+name+"/360", ".ts", lengths...)
+		return newAsset(t, p)
+	}
+	film, filler := minutes("film", 30), vod(t, "filler", "2", "2")
+	for _, ago := range []time.Duration{20 * time.Second, 80 * time.Second, 100 * time.Second, 7 * time.Minute} {
+		c := newChannel(t, filler, film)
+		c.events = []timeline.Event{{URI: film.URI, Start: epoch.Add(-ago), End: epoch.Add(time.Hour)}}
+		c.begin()
+		if got := listed(c.playlist(0)); got < c.window {
+			t.Errorf("%s after the event began the first playlist lasts %s", ago, got)
+		}
+		c.until(epoch.Add(2*time.Minute), time.Second)
+		c.check()
+	}
+}
+
+// TestNoLength: segments of no length are legal; no cut lasts as little.
+func TestNoLength(t *testing.T) {
+	film, filler := vod(t, "film", "0", "0", "4", "0", "4", "0"), vod(t, "filler", "2", "0", "2")
+	c := newChannel(t, filler, film)
+	for at := epoch.Add(-time.Minute); at.Before(epoch.Add(time.Minute)); at = at.Add(7 * time.Second) {
+		c.events = append(c.events, timeline.Event{URI: film.URI, Start: at, End: at.Add(50 * time.Millisecond)})
+		c.events = append(c.events, timeline.Event{URI: film.URI, Start: at.Add(50 * time.Millisecond), End: at.Add(4 * time.Second)})
+	}
+	c.begin()
+	c.until(epoch.Add(time.Minute), 500*time.Millisecond)
+	c.check()
+	if _, err := timeline.Map(c.settings, vod(t, "nothing", "0", "0"), timeline.MapOptions{TargetDuration: c.target}); err == nil {
+		t.Error("an asset of no length is taken")
+	}
+}
+
+// TestBreaksOfOtherTracks: a track's own discontinuity is the one that goes
+// with the primary's; one without counterpart can't be tagged.
+func TestBreaksOfOtherTracks(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		audio []string // of a film with a discontinuity at 8 s of 16
+		at    int      // segment of the audio that shows the tag; -1: refused
+	}{
+		{"none of its own: the nearest", repeat(8, "2"), 4},
+		{"its own, a little later", append(repeat(5, "2"), "|", "2", "2", "2"), 5},
+		{"its own, far away", append(repeat(7, "2"), "|", "2"), -1},
+		{"two for one", append(repeat(4, "2"), "|", "2", "|", "2", "2", "2"), -1},
+		{"one more near the start", append([]string{"2", "|"}, repeat(7, "2")...), -1},
+		{"one more after the end", append(repeat(8, "2"), "|", "2"), 4},
+	} {
+		p := muxed("film", "4", "4", "|", "4", "4")
+		for i := range p.Multivariant.Variants {
+			p.Multivariant.Variants[i].Audio = "aac"
+		}
+		p.Multivariant.Renditions = []hls.Rendition{{Type: hls.Audio, URI: "a", GroupID: "aac", Name: "English", Default: true, Autoselect: true}}
+		p.Media["a"] = media("https://vod.example/film/a", ".aac", test.audio...)
+		film := newAsset(t, p)
+		settings, err := timeline.Settle(film, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed, err := timeline.Map(settings, film, timeline.MapOptions{TargetDuration: 6 * time.Second})
+		if err != nil {
+			if test.at >= 0 {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			continue
+		}
+		if test.at < 0 {
+			t.Errorf("%s: not refused", test.name)
+			continue
+		}
+		c := newChannel(t, film, film)
+		c.assets[film.URI], c.filler = feed, feed
+		c.begin()
+		for at := c.now; c.now.Before(at.Add(16 * time.Second)); c.now = c.now.Add(time.Second) {
+			c.read()
+		}
+		c.check()
+		for _, s := range c.seen.Segments(base + "a.m3u8") {
+			if i := strings.Index(s.URI, "a-"); s.Discontinuity != (s.URI[i:] == "a-0.aac" || s.URI[i:] == fmt.Sprintf("a-%d.aac", test.at)) {
+				t.Errorf("%s: %s has discontinuity %v", test.name, s.URI, s.Discontinuity)
+			}
+		}
 	}
 }
