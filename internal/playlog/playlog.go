@@ -26,9 +26,33 @@ const Lead = 8 * time.Second
 // rebase start, so that no player can take the jump for a contradiction.
 const RebaseStep = 32
 
-// Epoch is where the numbers of new logs count from: a new log starts with the
-// seconds since then, so that numbers never run backwards whatever was lost.
+// Epoch is where the numbers of new logs count from, see FirstNumbers.
 var Epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Numbers are a media sequence number and a discontinuity sequence number.
+type Numbers struct {
+	MediaSequence, DiscontinuitySequence int64
+}
+
+const (
+	// discontinuityStep is how fast the clock of discontinuity sequence
+	// numbers runs: faster than any channel has discontinuities.
+	discontinuityStep = 4 * time.Second
+	// discontinuityWrap bounds it. Players keep arrays that are as long as the
+	// number: hls.js takes seconds for each playlist with one of 200 million.
+	discontinuityWrap = 1 << 14
+)
+
+// FirstNumbers returns where the numbers of a new log begin whose first cut
+// starts at an instant: the media sequence with the seconds since Epoch, so
+// that it never runs backwards whatever was lost, as segments last a second or
+// longer on average. The discontinuity sequence has to stay small (docs/adr/0004)
+// and begins with the same clock's low digits: it is not what a player has seen
+// a minute ago.
+func FirstNumbers(start time.Time) Numbers {
+	elapsed := start.Sub(Epoch)
+	return Numbers{int64(elapsed / time.Second), int64(elapsed/discontinuityStep) % discontinuityWrap}
+}
 
 // Kind says what a cut puts on air.
 type Kind string

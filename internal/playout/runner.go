@@ -41,8 +41,9 @@ type runner struct {
 	settings *playlog.Settings
 	tl       *timeline.Timeline
 	feeds    map[*timeline.Asset]mapped
-	retry    time.Time // when a failed asset is worth asking for again; zero: none is
-	schedule snapshot  // of the step
+	floor    playlog.Numbers // above what was published of a log that is no more
+	retry    time.Time       // when a failed asset is worth asking for again; zero: none is
+	schedule snapshot        // of the step
 }
 
 // mapped is an asset on the channel's tracks, or why it can't join.
@@ -127,13 +128,17 @@ func (r *runner) begin(ctx context.Context) time.Time {
 	if wait && now.Before(deadline) {
 		return deadline
 	}
-	number, floor := int64(1), int64(0)
+	number, floor := int64(1), r.floor
 	if n := len(page.Cuts); n > 0 {
 		// What the log says can't be rendered: begin above all it can have
 		// given out, a segment of a second or longer at a time.
 		last := page.Cuts[n-1]
 		number = last.Number + 1
-		floor = highest(&last) + int64(now.Sub(last.Start)/time.Second) + playlog.RebaseStep
+		elapsed := int64(now.Sub(last.Start)/time.Second) + playlog.RebaseStep
+		for _, p := range last.Tracks {
+			floor.MediaSequence = max(floor.MediaSequence, p.MediaSequence+elapsed)
+		}
+		floor.DiscontinuitySequence = max(floor.DiscontinuitySequence, last.DiscontinuitySequence+elapsed)
 	}
 	if err := r.rebase(ctx, settings, number, floor); err != nil {
 		return now.Add(appendRetry)
@@ -160,14 +165,6 @@ func (r *runner) expects(ctx context.Context, now time.Time) bool {
 	return false
 }
 
-func highest(c *playlog.Cut) int64 {
-	n := c.DiscontinuitySequence
-	for _, p := range c.Tracks {
-		n = max(n, p.MediaSequence)
-	}
-	return n
-}
-
 // resume goes on with the cuts of a log. Where playout slept and the schedule
 // wants something else by now than what repeats since, it begins anew above
 // them. wait is true while an asset is still loading.
@@ -178,7 +175,7 @@ func (r *runner) resume(ctx context.Context, cuts []playlog.Cut) (wait, ok bool)
 	}
 	r.tl = timeline.New(entries, r.e.Window)
 	now := r.e.now()
-	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, 0))
+	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, playlog.Numbers{}))
 	wanted := timeline.New(batch, r.e.Window).OnAir(now)
 	airs := r.tl.OnAir(now)
 	same := wanted.Kind == airs.Kind && (wanted.Airing == nil) == (airs.Airing == nil)
@@ -317,7 +314,7 @@ func (r *runner) settle(ctx context.Context) {
 }
 
 // rebase begins a log, or begins it anew, with a window that is full at once.
-func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number, floor int64) error {
+func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number int64, floor playlog.Numbers) error {
 	old, oldFeeds := r.settings, r.feeds
 	r.settings, r.feeds = settings, make(map[*timeline.Asset]mapped)
 	entries := timeline.Begin(r.genesis(ctx, settings, r.e.now(), number, floor))
@@ -335,7 +332,7 @@ func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number,
 }
 
 // genesis gathers what a beginning at an instant depends on.
-func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now time.Time, number, floor int64) timeline.Genesis {
+func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now time.Time, number int64, floor playlog.Numbers) timeline.Genesis {
 	in := r.input(ctx, now)
 	g := timeline.Genesis{
 		Input: in, Settings: settings, Window: r.e.Window, Number: number, Floor: floor,
@@ -530,6 +527,9 @@ func (r *runner) committed(cuts []playlog.Cut) {
 // adopt goes on with the log as it is stored.
 func (r *runner) adopt(ctx context.Context, page playlog.Page) {
 	if page.ID != r.logID {
+		if r.tl != nil {
+			r.floor = r.tl.Above(r.e.now())
+		}
 		r.logID, r.lead, r.tl = page.ID, page.Lead, nil
 		r.mu.Lock()
 		r.recent = nil

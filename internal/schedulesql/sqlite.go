@@ -28,11 +28,11 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 	scheme, _, isURL := strings.Cut(databaseURL, "://")
 	switch {
 	case isURL && (scheme == "postgres" || scheme == "postgresql"):
-		return nil, errors.New("DATABASE_URL: PostgreSQL is not in this version yet; name a file for SQLite, for instance /data/schedule.db")
+		return openPostgres(ctx, databaseURL)
 	case isURL:
-		return nil, fmt.Errorf("DATABASE_URL: unknown scheme %q; name a file for SQLite, for instance /data/schedule.db", scheme)
+		return nil, fmt.Errorf("DATABASE_URL: unknown scheme %q; want postgres://…, or a file for SQLite, for instance /data/schedule.db", scheme)
 	case strings.TrimSpace(databaseURL) == "" || strings.ContainsAny(databaseURL, "\x00\n"):
-		return nil, errors.New("DATABASE_URL must name a file, for instance /data/schedule.db")
+		return nil, errors.New("DATABASE_URL must be postgres://… or name a file, for instance /data/schedule.db")
 	}
 	return openSQLite(ctx, databaseURL)
 }
@@ -77,7 +77,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 // (synchronous=FULL). Writers take their lock at once (immediate): a reader
 // that turns into a writer would fail instead of waiting.
 func sqliteDSN(path string, write bool) string {
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)"}
 	query := url.Values{}
 	if write {
 		query.Set("_txlock", "immediate")

@@ -68,9 +68,9 @@ type Genesis struct {
 	Window         time.Duration
 	// Number is the first cut's; above 1 the batch is a rebase.
 	Number int64
-	// Floor is the least that media and discontinuity sequence numbers of the
-	// first cut may be; the wall clock counts from playlog.Epoch.
-	Floor int64
+	// Floor has the least numbers that the first cut may have; zero where
+	// nothing was published before.
+	Floor playlog.Numbers
 }
 
 // Begin returns the first cuts of a log, or a rebase: from a full window in
@@ -95,11 +95,15 @@ func Begin(g Genesis) []Entry {
 	first.Number = g.Number
 	first.Rebase = g.Number > 1
 	first.Settings = g.Settings
-	number := max(g.Floor, int64(first.Start.Sub(playlog.Epoch)/time.Second))
-	for k := range first.Tracks {
-		first.Tracks[k].MediaSequence = number
+	numbers := playlog.FirstNumbers(first.Start)
+	numbers.MediaSequence = max(numbers.MediaSequence, g.Floor.MediaSequence)
+	if n := g.Floor.DiscontinuitySequence; n > 0 {
+		numbers.DiscontinuitySequence = n
 	}
-	first.DiscontinuitySequence = number
+	for k := range first.Tracks {
+		first.Tracks[k].MediaSequence = numbers.MediaSequence
+	}
+	first.DiscontinuitySequence = numbers.DiscontinuitySequence
 	entries := []Entry{first.Entry}
 	for len(entries) < maxBatch {
 		last := &entries[len(entries)-1]

@@ -227,16 +227,16 @@ func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
 	return e, e.place(k, n-e.Tracks[k].MediaSequence)
 }
 
-// Above returns a number that is above every media and discontinuity sequence
-// number that the log gives out by t, by at least playlog.RebaseStep: where a
-// rebase may begin.
-func (tl *Timeline) Above(t time.Time) int64 {
-	var n int64
+// Above returns numbers that are above all that the log gives out by t, by
+// playlog.RebaseStep: where a rebase may begin.
+func (tl *Timeline) Above(t time.Time) playlog.Numbers {
+	var above playlog.Numbers
 	for k := range tl.Last().Tracks {
 		next, cut := tl.next(k, t)
 		e := &tl.entries[cut]
 		number, _ := e.discontinuity(k, e.place(k, next-e.Tracks[k].MediaSequence))
-		n = max(n, next, number)
+		above.MediaSequence = max(above.MediaSequence, next+playlog.RebaseStep)
+		above.DiscontinuitySequence = max(above.DiscontinuitySequence, number+playlog.RebaseStep)
 	}
-	return n + playlog.RebaseStep
+	return above
 }
