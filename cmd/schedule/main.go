@@ -19,7 +19,7 @@ import (
 // Config is what the environment sets; -help prints it.
 type Config struct {
 	service.Environment
-	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file"`
+	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file, or postgres://user:password@host:5432/database for several replicas"`
 	CORSWhitelist service.List `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
 	APIKeys       service.List `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
 }

@@ -193,7 +193,7 @@ func TestConfigErrors(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{[]string{"DATABASE_URL=postgres://u:secret@h/db"}, "not in this version yet"},
+		{[]string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/db"}, "is the server up"},
 		{[]string{"CORS_WHITELIST=example.com"}, "CORS_WHITELIST"},
 		{[]string{"LOG_LEVEL=loud", "METRICS_PORT=x"}, "METRICS_PORT"},
 		{[]string{"DATABASE_URL=/proc/nowhere/schedule.db"}, "DATABASE_URL"},

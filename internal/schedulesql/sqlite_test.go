@@ -81,8 +81,9 @@ func TestOpenErrors(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	must(t, os.WriteFile(file, []byte("this is no database, but long enough to be read as one"), 0o600))
 	for _, c := range []struct{ url, want string }{
-		{"", "DATABASE_URL must name a file"},
-		{"postgres://user:secret@host/db", "not in this version yet"},
+		{"", "name a file"},
+		{"postgres://user:secret@host:port/db", "DATABASE_URL can't be read"},
+		{"postgresql://user:secret@127.0.0.1:1/db", "is the server up"},
 		{"mysql://user:secret@host/db", `unknown scheme "mysql"`},
 		{filepath.Join(file, "schedule.db"), "not a directory"},
 		{dir, dir},

@@ -1,6 +1,5 @@
 // Package schedulesql keeps the schedule in an SQL database. Its statements
-// and migrations are written for SQLite and PostgreSQL alike; [Open] opens
-// SQLite so far.
+// and migrations are written for SQLite and PostgreSQL alike.
 package schedulesql
 
 import (
@@ -22,6 +21,9 @@ import (
 type Store struct {
 	read  *sql.DB
 	write *sql.DB // SQLite: one connection, so that writers queue in order instead of polling for the lock
+	// PostgreSQL has one pool for both.
+
+	txOptions *sql.TxOptions // of writing transactions; nil: the database's default
 
 	path     string      // SQLite: the file
 	file     fs.FileInfo // and what it was when it was opened
@@ -331,7 +333,7 @@ func (e *edit) exec(id, statement string, args ...any) error {
 }
 
 func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.write.BeginTx(ctx, s.txOptions)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,8 @@ func openTest(t testing.TB) *Store {
 // stores are all implementations of schedule.Store; every test of the contract
 // runs on each.
 var stores = map[string]func(testing.TB) schedule.Store{
-	"sqlite": func(t testing.TB) schedule.Store { return openTest(t) },
+	"sqlite":   func(t testing.TB) schedule.Store { return openTest(t) },
+	"postgres": func(t testing.TB) schedule.Store { return openPostgresTest(t) },
 }
 
 func each(t *testing.T, f func(*testing.T, schedule.Store)) {
