@@ -45,9 +45,13 @@ const (
 	horizon = 10 * time.Minute
 	// maxPast is how long ago a rebase may start: a window is minutes long.
 	maxPast = 30 * time.Minute
-	// maxAhead is how far a beginning may put its numbers above what time has
-	// brought, to be above all that an engine published without the store.
+	// maxAhead is how far a beginning may put its media sequence above what time
+	// has brought, to be above all that an engine published without the store.
 	maxAhead = 1_000_000
+	// maxDiscontinuity is the highest discontinuity sequence of a new log. It
+	// begins low, see FirstNumbers, or above the log that it replaces: years of
+	// slate have some millions.
+	maxDiscontinuity = 10_000_000
 	// fastest is the least that segments last on average (package hls).
 	fastest = 10 * time.Millisecond
 
@@ -175,14 +179,15 @@ func checkBeginning(last, c *Cut, now time.Time) error {
 	}
 	number, target := int64(1), time.Duration(0)
 	wallClock := max(int64(now.Sub(Epoch)/time.Second), 0)
-	least, most := wallClock-int64(maxPast/time.Second), wallClock
-	leastDiscontinuity := least
+	media := limits{wallClock - int64(maxPast/time.Second), wallClock + maxAhead}
+	breaks := limits{0, maxDiscontinuity}
 	if last != nil {
 		number, target = last.Number+1, last.TargetDuration
-		least = slices.Max(mediaSequences(last)) + RebaseStep
-		leastDiscontinuity = last.DiscontinuitySequence + RebaseStep
 		published := int64(max(now.Sub(last.Start), 0) / fastest)
-		most = max(most, least+published, leastDiscontinuity+published)
+		media.least = slices.Max(mediaSequences(last)) + RebaseStep
+		media.most = max(media.most, media.least+published+maxAhead)
+		breaks.least = last.DiscontinuitySequence + RebaseStep
+		breaks.most = breaks.least + published + discontinuityWrap
 	}
 	if c.Number != number {
 		return fmt.Errorf("its number should be %d", number)
@@ -190,14 +195,23 @@ func checkBeginning(last, c *Cut, now time.Time) error {
 	if c.TargetDuration < target {
 		return errShrinks
 	}
-	most += maxAhead
-	if n := c.DiscontinuitySequence; n < leastDiscontinuity || n > most {
-		return fmt.Errorf("the discontinuity sequence begins at %d, %d to %d are possible", n, leastDiscontinuity, most)
+	if err := breaks.check(c.DiscontinuitySequence); err != nil {
+		return fmt.Errorf("the discontinuity sequence begins at %w", err)
 	}
 	for k, n := range mediaSequences(c) {
-		if n < least || n > most {
-			return fmt.Errorf("the media sequence of track %d begins at %d, %d to %d are possible", k, n, least, most)
+		if err := media.check(n); err != nil {
+			return fmt.Errorf("the media sequence of track %d begins at %w", k, err)
 		}
+	}
+	return nil
+}
+
+// limits are the least and the most that a number may be.
+type limits struct{ least, most int64 }
+
+func (l limits) check(n int64) error {
+	if n < l.least || n > l.most {
+		return fmt.Errorf("%d, %d to %d are possible", n, l.least, l.most)
 	}
 	return nil
 }
@@ -222,13 +236,13 @@ func checkStep(last, c *Cut) error {
 	}
 	// Overlaps at both ends, and a few segments of no length, besides what
 	// time brings.
-	most := int64(c.Start.Sub(last.Start)/fastest) + 150
-	if d := c.DiscontinuitySequence - last.DiscontinuitySequence; d < 1 || d > most {
-		return fmt.Errorf("the discontinuity sequence moves by %d, 1 to %d are possible", d, most)
+	step := limits{1, int64(c.Start.Sub(last.Start)/fastest) + 150}
+	if err := step.check(c.DiscontinuitySequence - last.DiscontinuitySequence); err != nil {
+		return fmt.Errorf("the discontinuity sequence moves by %w", err)
 	}
 	for k := range c.Tracks {
-		if d := c.Tracks[k].MediaSequence - last.Tracks[k].MediaSequence; d < 1 || d > most {
-			return fmt.Errorf("the media sequence of track %d moves by %d, 1 to %d are possible", k, d, most)
+		if err := step.check(c.Tracks[k].MediaSequence - last.Tracks[k].MediaSequence); err != nil {
+			return fmt.Errorf("the media sequence of track %d moves by %w", k, err)
 		}
 	}
 	return nil

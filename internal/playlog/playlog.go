@@ -50,7 +50,7 @@ const (
 // and begins with the same clock's low digits: it is not what a player has seen
 // a minute ago.
 func FirstNumbers(start time.Time) Numbers {
-	elapsed := start.Sub(Epoch)
+	elapsed := max(start.Sub(Epoch), 0) // a machine may wake up in 1970
 	return Numbers{int64(elapsed / time.Second), int64(elapsed/discontinuityStep) % discontinuityWrap}
 }
 

@@ -113,12 +113,12 @@ func numbers(cuts []playlog.Cut) string {
 // first returns the beginning of a log, a minute ago.
 func (s *store) first() playlog.Cut {
 	start := s.read(0).Now.Add(-time.Minute)
-	number := int64(start.Sub(playlog.Epoch) / time.Second)
+	numbers := playlog.FirstNumbers(start)
 	return playlog.Cut{
 		Number: 1, Start: start, Kind: playlog.Filler, Reason: playlog.Gap, Loop: true,
 		Asset:                 source("filler"),
-		Tracks:                []playlog.Position{{MediaSequence: number}, {MediaSequence: number}},
-		DiscontinuitySequence: number,
+		Tracks:                []playlog.Position{{MediaSequence: numbers.MediaSequence}, {MediaSequence: numbers.MediaSequence}},
+		DiscontinuitySequence: numbers.DiscontinuitySequence,
 		TargetDuration:        6 * time.Second,
 		Settings: &playlog.Settings{
 			Version: 7,
@@ -565,8 +565,7 @@ func implausible(s *store) {
 		{"no instant", func(c *playlog.Cut) { c.Start = time.Time{} }},
 		{"media sequence not from the wall clock", func(c *playlog.Cut) { c.Tracks[1].MediaSequence = 1 }},
 		{"media sequence far above the wall clock", func(c *playlog.Cut) { c.Tracks[1].MediaSequence *= 2 }},
-		{"discontinuity sequence not from the wall clock", func(c *playlog.Cut) { c.DiscontinuitySequence = 0 }},
-		{"discontinuity sequence far above the wall clock", func(c *playlog.Cut) { c.DiscontinuitySequence *= 2 }},
+		{"discontinuity sequence from the wall clock", func(c *playlog.Cut) { c.DiscontinuitySequence = c.Tracks[0].MediaSequence }},
 		{"no settings", func(c *playlog.Cut) { c.Settings = nil }},
 		{"settings for another number of tracks", func(c *playlog.Cut) { c.Settings.Tracks = c.Settings.Tracks[:1] }},
 		{"settings without variants", func(c *playlog.Cut) { c.Settings.Multivariant.Variants = nil }},
