@@ -179,7 +179,11 @@ func (f *Feed) canCut(i int) bool {
 		return i == 0 || i == p.len()
 	}
 	at := p.start(i)
-	onBreak := slices.Contains(p.breaks, i)
+	before, onBreak := slices.BinarySearch(p.breaks, i)
+	after := before
+	if onBreak {
+		after++
+	}
 	for k := range f.tracks {
 		t := &f.tracks[k]
 		if t.segments == p.segments {
@@ -192,16 +196,15 @@ func (f *Feed) canCut(i int) bool {
 		if leave == 0 || enter >= t.count {
 			return false
 		}
-		for j, b := range p.breaks {
-			if (b < i) != (t.breaks[j] < leave) || (b > i) != (t.breaks[j] > enter) {
-				return false
-			}
+		if n, _ := slices.BinarySearch(t.breaks, leave); n != before {
+			return false
+		}
+		if n, _ := slices.BinarySearch(t.breaks, enter+1); n != after {
+			return false
 		}
 	}
-	if !onBreak {
-		return !slices.Contains(p.breaks, i-1) && !slices.Contains(p.breaks, i+1)
-	}
-	return true
+	near := before > 0 && p.breaks[before-1] == i-1 || after < len(p.breaks) && p.breaks[after] == i+1
+	return onBreak || !near
 }
 
 // nearestCut returns the boundary nearest to asset time at, of those from lo

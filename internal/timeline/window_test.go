@@ -31,7 +31,7 @@ func TestNothingEarly(t *testing.T) {
 			t.Fatalf("the playlist changes before %s:\n%s\n%s", next, text, c.playlist(0))
 		}
 		c.now = next
-		c.read()
+		c.read(len(c.settings.Tracks))
 	}
 	c.check()
 }
@@ -151,7 +151,7 @@ func TestBreaksOfOtherTracks(t *testing.T) {
 		c.assets[film.URI], c.filler = feed, feed
 		c.begin()
 		for at := c.now; c.now.Before(at.Add(16 * time.Second)); c.now = c.now.Add(time.Second) {
-			c.read()
+			c.read(len(c.settings.Tracks))
 		}
 		c.check()
 		for _, s := range c.seen.Segments(base + "a.m3u8") {
