@@ -7,7 +7,7 @@ import "context"
 // sees all that the earlier has done.
 //
 // Errors are *[NotFoundError], *[ExistsError], what the function given to Edit
-// returned, or failures of the storage.
+// and Condition returned, or failures of the storage.
 type Store interface {
 	// Channels returns all channels, ordered by id.
 	Channels(context.Context) ([]Channel, error)
@@ -17,9 +17,9 @@ type Store interface {
 	// CreateChannel stores a channel and returns it with its first revision.
 	CreateChannel(context.Context, Channel) (Channel, error)
 	// PutChannel stores name and configuration of a channel and creates it if need be.
-	PutChannel(context.Context, Channel) (stored Channel, created bool, err error)
+	PutChannel(context.Context, Channel, Condition) (stored Channel, created bool, err error)
 	// DeleteChannel deletes a channel and its events.
-	DeleteChannel(ctx context.Context, id string) error
+	DeleteChannel(ctx context.Context, id string, only Condition) error
 
 	// Events returns the events of a channel that overlap the slot, ordered by
 	// start, and the channel's revision that they belong to.
@@ -33,6 +33,19 @@ type Store interface {
 
 	// Ping says whether the store works.
 	Ping(context.Context) error
+}
+
+// A Condition is asked within the transaction of an edit, with the channel as
+// it is stored, nil if there is none. An error of it refuses the edit. A nil
+// Condition always holds.
+type Condition func(stored *Channel) error
+
+// Check asks c.
+func (c Condition) Check(stored *Channel) error {
+	if c == nil {
+		return nil
+	}
+	return c(stored)
 }
 
 // Tx is the events of one channel within [Store].Edit. It does not check the

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"consuo/internal/schedule"
@@ -80,8 +79,6 @@ func etagOf(channels []schedule.Channel) string {
 	return fmt.Sprintf(`"%x"`, hash.Sum(nil)[:12])
 }
 
-func revisionTag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
-
 type channelOutput struct {
 	Status int
 	Cached
@@ -90,7 +87,7 @@ type channelOutput struct {
 }
 
 func channelAnswer(status int, c schedule.Channel) *channelOutput {
-	out := &channelOutput{Status: status, Cached: cachedAs(revisionTag(c.Revision)), Body: channelOf(c)}
+	out := &channelOutput{Status: status, Cached: cachedAs(channelTag(c)), Body: channelOf(c)}
 	if status == http.StatusCreated {
 		out.Location = "/channels/" + c.ID
 	}
@@ -106,7 +103,7 @@ func (h *handler) getChannel(ctx context.Context, in *struct {
 		return nil, h.fail(ctx, err, nil)
 	}
 	status := http.StatusOK
-	if in.matches(revisionTag(c.Revision)) {
+	if in.matches(channelTag(c)) {
 		status = http.StatusNotModified
 	}
 	return channelAnswer(status, c), nil
@@ -126,13 +123,14 @@ func (h *handler) createChannel(ctx context.Context, in *struct{ Body body[chann
 
 func (h *handler) putChannel(ctx context.Context, in *struct {
 	ChannelPath
+	Precondition
 	Body body[channelInput]
 }) (*channelOutput, error) {
 	c, err := h.readChannel(in.Body.raw, in.ChannelID)
 	if err != nil {
 		return nil, err
 	}
-	stored, created, err := h.Store.PutChannel(ctx, c)
+	stored, created, err := h.Store.PutChannel(ctx, c, in.onChannel(c.ID))
 	if err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
@@ -165,8 +163,11 @@ func (h *handler) readChannel(raw []byte, pathID string) (schedule.Channel, erro
 	return c, invalid(append(faults, details("body", c.Check())...))
 }
 
-func (h *handler) deleteChannel(ctx context.Context, in *ChannelPath) (*struct{}, error) {
-	if err := h.Store.DeleteChannel(ctx, in.ChannelID); err != nil {
+func (h *handler) deleteChannel(ctx context.Context, in *struct {
+	ChannelPath
+	Precondition
+}) (*struct{}, error) {
+	if err := h.Store.DeleteChannel(ctx, in.ChannelID, in.onChannel(in.ChannelID)); err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
 	return nil, nil

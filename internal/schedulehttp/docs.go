@@ -72,7 +72,7 @@ func write(id, method, path, summary string, errors ...int) huma.Operation {
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags(path),
 		// The empty requirement: a service without API_KEY asks for none.
 		Security: []map[string][]string{{"bearer": {}}, {"apiKey": {}}, {}},
-		Errors:   append(errors, 401, 403, 422, 503),
+		Errors:   append(errors, 401, 403, 422, 429, 503),
 	}
 	switch method {
 	case http.MethodDelete:

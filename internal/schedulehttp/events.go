@@ -26,10 +26,16 @@ type eventsOutput struct {
 }
 
 type eventOutput struct {
-	Status       int
-	Location     string `header:"Location"`
-	CacheControl string `header:"Cache-Control"`
-	Body         event
+	Status int
+	Cached
+	Location string `header:"Location"`
+	Body     event
+}
+
+func eventAnswer(status int, e schedule.Event) *eventOutput {
+	out := &eventOutput{Status: status, Body: eventOf(e)}
+	out.Cached = cachedAs(contentTag(out.Body))
+	return out
 }
 
 // RangeQuery is a time range or a day.
@@ -50,16 +56,16 @@ func (h *handler) listEvents(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	events, revision, err := h.Store.Events(ctx, in.ChannelID, slot)
+	events, _, err := h.Store.Events(ctx, in.ChannelID, slot)
 	if err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
-	// The same query means another slot tomorrow if the date was ambiguous.
-	etag := fmt.Sprintf(`"%d-%x-%x"`, revision, slot.Start.UnixMilli(), slot.End.UnixMilli())
+	list := eventsOf(events)
+	etag := contentTag(list)
 	if in.matches(etag) {
 		return &eventsOutput{Status: http.StatusNotModified, Cached: cachedAs(etag)}, nil
 	}
-	return &eventsOutput{Status: http.StatusOK, Cached: cachedAs(etag), Body: eventsOf(events)}, nil
+	return &eventsOutput{Status: http.StatusOK, Cached: cachedAs(etag), Body: list}, nil
 }
 
 // slot reads the query; what is not given is not bounded.
@@ -109,12 +115,19 @@ func (q RangeQuery) slot(now time.Time, acceptLanguage string) (schedule.Slot, e
 	return slot, invalid(faults)
 }
 
-func (h *handler) getEvent(ctx context.Context, in *EventPath) (*eventOutput, error) {
+func (h *handler) getEvent(ctx context.Context, in *struct {
+	EventPath
+	IfNoneMatch
+}) (*eventOutput, error) {
 	e, err := h.Store.Event(ctx, in.ChannelID, in.EventID)
 	if err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
-	return &eventOutput{Status: http.StatusOK, CacheControl: "no-cache", Body: eventOf(e)}, nil
+	out := eventAnswer(http.StatusOK, e)
+	if in.matches(out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
 }
 
 type createdOutput struct {
@@ -164,6 +177,7 @@ func (h *handler) createEvents(ctx context.Context, in *struct {
 
 func (h *handler) putEvent(ctx context.Context, in *struct {
 	EventPath
+	Precondition
 	Body body[eventInput]
 }) (*eventOutput, error) {
 	input, err := decodeObject[eventInput](h, in.Body.raw)
@@ -181,8 +195,11 @@ func (h *handler) putEvent(ctx context.Context, in *struct {
 	if err := invalid(faults); err != nil {
 		return nil, err
 	}
-	out := &eventOutput{Status: http.StatusOK, Body: eventOf(e)}
+	out := eventAnswer(http.StatusOK, e)
 	err = h.Store.Edit(ctx, in.ChannelID, func(tx schedule.Tx) error {
+		if err := in.onEvent(tx, e.ID); err != nil {
+			return err
+		}
 		created, err := schedule.Put(tx, e)
 		if created {
 			out.Status, out.Location = http.StatusCreated, "/channels/"+in.ChannelID+"/schedule/"+e.ID
@@ -195,8 +212,16 @@ func (h *handler) putEvent(ctx context.Context, in *struct {
 	return out, nil
 }
 
-func (h *handler) deleteEvent(ctx context.Context, in *EventPath) (*struct{}, error) {
-	err := h.Store.Edit(ctx, in.ChannelID, func(tx schedule.Tx) error { return tx.Delete(in.EventID) })
+func (h *handler) deleteEvent(ctx context.Context, in *struct {
+	EventPath
+	Precondition
+}) (*struct{}, error) {
+	err := h.Store.Edit(ctx, in.ChannelID, func(tx schedule.Tx) error {
+		if err := in.onEvent(tx, in.EventID); err != nil {
+			return err
+		}
+		return tx.Delete(in.EventID)
+	})
 	if err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}

@@ -7,7 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"consuo/internal/service"
 
@@ -29,7 +31,7 @@ func guards(o Options) ([]func(http.Handler) http.Handler, error) {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
 		AllowedHeaders: []string{"Accept", "Content-Type", "Authorization", "X-API-Key", "If-Match", "If-None-Match", "X-Request-Id"},
-		ExposedHeaders: []string{"ETag", "Location", "Date", "Store-Time", "X-Request-Id"},
+		ExposedHeaders: []string{"ETag", "Location", "Date", "Retry-After", "Store-Time", "X-Request-Id"},
 		MaxAge:         600,
 	}
 	if len(origins) == 0 {
@@ -39,7 +41,7 @@ func guards(o Options) ([]func(http.Handler) http.Handler, error) {
 	}
 	c := cors.New(options)
 	maySend := func(r *http.Request) bool { return len(origins) > 0 && c.OriginAllowed(r) }
-	return []func(http.Handler) http.Handler{c.Handler, sameOrigin(maySend), requireKey(o.APIKeys), requireJSON}, nil
+	return []func(http.Handler) http.Handler{c.Handler, audit(o.Logger), sameOrigin(maySend), requireKey(o.APIKeys), requireJSON}, nil
 }
 
 func isWrite(r *http.Request) bool {
@@ -80,17 +82,34 @@ func requireKey(keys []string) func(http.Handler) http.Handler {
 		}
 		return found == 1
 	}
+	throttle := newThrottle()
 	return func(next http.Handler) http.Handler {
 		if len(hashes) == 0 {
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isWrite(r) && !known(keyOf(r)) {
+			if !isWrite(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			key, from, now := keyOf(r), clientAddr(r), time.Now()
+			print := fingerprint(key)
+			if wait := throttle.wait(from, print, now); wait > 0 {
+				seconds := int64((wait + time.Second - 1) / time.Second)
+				w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+				service.WriteProblem(w, r, http.StatusTooManyRequests,
+					fmt.Sprintf("Too many requests with a wrong key came from this address. Correct the key, and try again in %d seconds.", seconds))
+				return
+			}
+			if !known(key) {
+				throttle.failed(from, now)
 				w.Header().Set("WWW-Authenticate", `Bearer realm="schedule"`)
 				service.WriteProblem(w, r, http.StatusUnauthorized,
 					"Writing needs one of the keys in API_KEY of the schedule service: send it as \"Authorization: Bearer <key>\" or \"X-API-Key: <key>\".")
 				return
 			}
+			throttle.worked(from, print)
+			wroteWith(r, print)
 			next.ServeHTTP(w, r)
 		})
 	}

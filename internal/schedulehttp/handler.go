@@ -89,14 +89,14 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, read("list-channels", "/channels", "All channels"), h.listChannels)
 	huma.Register(h.api, write("create-channel", http.MethodPost, "/channels", "Make a channel", 409), h.createChannel)
 	huma.Register(h.api, read("get-channel", "/channels/{channelId}", "One channel"), h.getChannel)
-	huma.Register(h.api, write("put-channel", http.MethodPut, "/channels/{channelId}", "Change or make a channel"), h.putChannel)
-	huma.Register(h.api, write("delete-channel", http.MethodDelete, "/channels/{channelId}", "Delete a channel and all that belongs to it", 404), h.deleteChannel)
+	huma.Register(h.api, write("put-channel", http.MethodPut, "/channels/{channelId}", "Change or make a channel", 412), h.putChannel)
+	huma.Register(h.api, write("delete-channel", http.MethodDelete, "/channels/{channelId}", "Delete a channel and all that belongs to it", 404, 412), h.deleteChannel)
 
 	huma.Register(h.api, read("list-events", "/channels/{channelId}/schedule", "Events that overlap a range or a day, in order"), h.listEvents)
 	huma.Register(h.api, large(write("create-events", http.MethodPost, "/channels/{channelId}/schedule", "Plan one event, or an array of events: all or none", 404, 409)), h.createEvents)
 	huma.Register(h.api, read("get-event", "/channels/{channelId}/schedule/{eventId}", "One event"), h.getEvent)
-	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409), h.putEvent)
-	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404), h.deleteEvent)
+	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409, 412), h.putEvent)
+	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404, 412), h.deleteEvent)
 
 	h.finishDocument()
 	if err := h.mountDocs(router); err != nil {
@@ -157,6 +157,12 @@ func (h *handler) fail(ctx context.Context, err error, location func(index int) 
 			details = append(details, &huma.ErrorDetail{Location: location(c.Index), Message: c.String(), Value: eventOf(c.Other)})
 		}
 		return huma.Error409Conflict("", details...)
+	}
+	if e, ok := errors.AsType[*changedError](err); ok {
+		return fail412(e.Error(), e.etag)
+	}
+	if e, ok := errors.AsType[*existsError](err); ok {
+		return fail412(e.Error(), "")
 	}
 	if ctx.Err() != nil {
 		return huma.Error503ServiceUnavailable("The request was cancelled or took too long.")

@@ -45,7 +45,9 @@ func newClient(t testing.TB, o Options) *client {
 		t.Cleanup(func() { _ = store.Close() })
 		o.Store = store
 	}
-	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	handler, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -125,55 +125,91 @@ func notFound(err error, kind, id string) error {
 
 // CreateChannel implements [schedule.Store].
 func (s *Store) CreateChannel(ctx context.Context, c schedule.Channel) (schedule.Channel, error) {
-	stored, created, err := s.putChannel(ctx, c, true)
-	if err == nil && !created {
-		err = &schedule.ExistsError{ID: c.ID}
-	}
+	stored, _, err := s.PutChannel(ctx, c, func(stored *schedule.Channel) error {
+		if stored != nil {
+			return &schedule.ExistsError{ID: c.ID}
+		}
+		return nil
+	})
 	return stored, err
 }
 
 // PutChannel implements [schedule.Store].
-func (s *Store) PutChannel(ctx context.Context, c schedule.Channel) (schedule.Channel, bool, error) {
-	return s.putChannel(ctx, c, false)
-}
-
-func (s *Store) putChannel(ctx context.Context, c schedule.Channel, keep bool) (stored schedule.Channel, created bool, err error) {
+func (s *Store) PutChannel(ctx context.Context, c schedule.Channel, only schedule.Condition) (stored schedule.Channel, created bool, err error) {
 	if c.Config, err = schedule.CompactConfig(c.Config); err != nil {
 		return c, false, err
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		c.Revision = time.Now().UnixMicro() // edits are slower than one a microsecond, see Channel.Revision
-		// One statement, so that of two who create the same channel only one does, on any database.
-		result, err := tx.ExecContext(ctx, `INSERT INTO channels (id, name, config, revision) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO NOTHING`, c.ID, c.Name, string(c.Config), c.Revision)
+		before, err := insertOrLock(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
+		if before == nil {
 			created = true
+			return only.Check(nil)
+		}
+		if err := only.Check(before); err != nil {
 			return err
 		}
-		before, err := queryChannel(ctx, tx, c.ID)
-		if err != nil {
-			return err
+		if before.Name == c.Name && string(before.Config) == string(c.Config) {
+			c = *before
+			return errUnchanged
 		}
-		if keep || before.Name == c.Name && string(before.Config) == string(c.Config) {
-			c = before
-			return nil
-		}
-		return tx.QueryRowContext(ctx, `UPDATE channels SET name = $2, config = $3, revision = revision + 1 WHERE id = $1 RETURNING revision`,
-			c.ID, c.Name, string(c.Config)).Scan(&c.Revision)
+		c.Revision = before.Revision + 1
+		_, err = tx.ExecContext(ctx, `UPDATE channels SET name = $2, config = $3 WHERE id = $1`, c.ID, c.Name, string(c.Config))
+		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnchanged) {
 		return c, false, fmt.Errorf("store channel %s: %w", c.ID, err)
 	}
 	return c, created, nil
 }
 
 // DeleteChannel implements [schedule.Store].
-func (s *Store) DeleteChannel(ctx context.Context, id string) error {
-	result, err := s.write.ExecContext(ctx, `DELETE FROM channels WHERE id = $1`, id)
-	return oneRow(result, err, "channel", id)
+func (s *Store) DeleteChannel(ctx context.Context, id string, only schedule.Condition) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		stored, err := lockChannel(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := only.Check(&stored); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM channels WHERE id = $1`, id)
+		return err
+	})
+}
+
+// insertOrLock stores a new channel, or locks and returns the one that is
+// there, with the revision that it had.
+func insertOrLock(ctx context.Context, tx *sql.Tx, c schedule.Channel) (before *schedule.Channel, err error) {
+	for { // again only if the channel is deleted between the two statements
+		// One statement, so that of two who create the same channel only one does, on any database.
+		result, err := tx.ExecContext(ctx, `INSERT INTO channels (id, name, config, revision) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO NOTHING`, c.ID, c.Name, string(c.Config), c.Revision)
+		if err != nil {
+			return nil, err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return nil, err
+		}
+		stored, err := lockChannel(ctx, tx, c.ID)
+		if _, deleted := errors.AsType[*schedule.NotFoundError](err); !deleted {
+			return &stored, err
+		}
+	}
+}
+
+// lockChannel keeps all others from editing a channel until the transaction
+// ends, and returns it as it was: this raises its revision.
+func lockChannel(ctx context.Context, tx *sql.Tx, id string) (schedule.Channel, error) {
+	c := schedule.Channel{ID: id}
+	var config string
+	err := tx.QueryRowContext(ctx, `UPDATE channels SET revision = revision + 1 WHERE id = $1 RETURNING name, config, revision - 1`,
+		id).Scan(&c.Name, &config, &c.Revision)
+	c.Config = json.RawMessage(config)
+	return c, notFound(err, "channel", id)
 }
 
 // oneRow is the error of a statement that must have changed one row.
@@ -266,10 +302,8 @@ func queryEvent(ctx context.Context, q queryer, channelID, id string) (schedule.
 // Edit implements [schedule.Store].
 func (s *Store) Edit(ctx context.Context, channelID string, f func(schedule.Tx) error) error {
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		// Raising the revision first locks the channel: until the end, no other
-		// edit sees or changes its events. It is lowered again if nothing changes.
-		result, err := tx.ExecContext(ctx, `UPDATE channels SET revision = revision + 1 WHERE id = $1`, channelID)
-		if err := oneRow(result, err, "channel", channelID); err != nil {
+		// If nothing changes, the revision is lowered again by a rollback.
+		if _, err := lockChannel(ctx, tx, channelID); err != nil {
 			return err
 		}
 		edit := &edit{ctx: ctx, tx: tx, channelID: channelID}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,15 +111,15 @@ func TestChannels(t *testing.T) {
 			t.Errorf("created twice: %v", err)
 		}
 
-		changed, created, err := s.PutChannel(ctx, schedule.Channel{ID: "one", Name: "new", Config: json.RawMessage(`{ "x": [1] }`)})
+		changed, created, err := s.PutChannel(ctx, schedule.Channel{ID: "one", Name: "new", Config: json.RawMessage(`{ "x": [1] }`)}, nil)
 		if err != nil || created || changed.Revision != one.Revision+1 || string(changed.Config) != `{"x":[1]}` {
 			t.Errorf("put %+v, %v, %v", changed, created, err)
 		}
-		again, _, err := s.PutChannel(ctx, changed)
+		again, _, err := s.PutChannel(ctx, changed, nil)
 		if err != nil || again.Revision != changed.Revision {
 			t.Errorf("an equal put raised the revision: %+v, %v", again, err)
 		}
-		if _, created, err := s.PutChannel(ctx, schedule.Channel{ID: "two"}); !created || err != nil {
+		if _, created, err := s.PutChannel(ctx, schedule.Channel{ID: "two"}, nil); !created || err != nil {
 			t.Errorf("put of a new channel: created %v, %v", created, err)
 		}
 
@@ -138,8 +139,8 @@ func TestChannels(t *testing.T) {
 		}
 
 		must(t, insert(t, s, minutes("e", 0, 1)))
-		must(t, s.DeleteChannel(ctx, "one"))
-		wantNotFound(t, s.DeleteChannel(ctx, "one"), "channel")
+		must(t, s.DeleteChannel(ctx, "one", nil))
+		wantNotFound(t, s.DeleteChannel(ctx, "one", nil), "channel")
 		_, err = s.Channel(ctx, "one")
 		wantNotFound(t, err, "channel")
 		_, _, err = s.Events(ctx, "one", slot(0, 1))
@@ -389,4 +390,56 @@ func BenchmarkRange(b *testing.B) {
 			b.Fatal(len(events), err)
 		}
 	}
+}
+
+// A Condition sees what is stored, under the lock of the edit, and refuses it.
+func TestConditions(t *testing.T) {
+	each(t, func(t *testing.T, s schedule.Store) {
+		refused := errors.New("refused")
+		var seen *schedule.Channel
+		refuse := func(stored *schedule.Channel) error { seen = stored; return refused }
+		if _, _, err := s.PutChannel(t.Context(), schedule.Channel{ID: "one"}, refuse); !errors.Is(err, refused) || seen != nil {
+			t.Errorf("a new channel: %v, saw %v", err, seen)
+		}
+		_, err := s.Channel(t.Context(), "one")
+		wantNotFound(t, err, "channel")
+
+		one := makeChannel(t, s, "one")
+		same := func(c *schedule.Channel) bool {
+			return c != nil && c.ID == "one" && c.Name == one.Name && c.Revision == one.Revision && string(c.Config) == "{}"
+		}
+		if _, _, err := s.PutChannel(t.Context(), schedule.Channel{ID: "one", Name: "x"}, refuse); !errors.Is(err, refused) || !same(seen) {
+			t.Errorf("put: %v, saw %v, want %v", err, seen, one)
+		}
+		if err := s.DeleteChannel(t.Context(), "one", refuse); !errors.Is(err, refused) || !same(seen) {
+			t.Errorf("delete: %v, saw %v, want %v", err, seen, one)
+		}
+		if now, err := s.Channel(t.Context(), "one"); err != nil || !same(&now) {
+			t.Errorf("changed to %v, %v", now, err)
+		}
+
+		// Of those who count on the same state, one succeeds.
+		var group sync.WaitGroup
+		var won atomic.Int32
+		for i := range 10 {
+			group.Go(func() {
+				_, _, err := s.PutChannel(t.Context(), schedule.Channel{ID: "one", Name: fmt.Sprint(i)}, func(stored *schedule.Channel) error {
+					if stored.Revision != one.Revision {
+						return refused
+					}
+					return nil
+				})
+				switch {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, refused):
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d editors succeeded", won.Load())
+		}
+	})
 }
