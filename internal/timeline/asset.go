@@ -265,6 +265,30 @@ func newSegments(m *hls.Media, rewrite func(string) string) segments {
 	return s
 }
 
+// padded returns the segments with more at the end, that last for a time, none
+// longer than another playlist's, and all have one URI.
+func (s *segments) padded(missing time.Duration, like *segments, tag, uri string) *segments {
+	p := *s
+	p.longest = max(s.longest, min(missing, like.longest))
+	p.ends, p.at, p.prelude = slices.Clone(s.ends), slices.Clone(s.at), slices.Clone(s.prelude)
+	b := []byte(s.text)
+	for missing > 0 {
+		d := min(missing, like.longest)
+		missing -= d
+		b = append(b, "#EXTINF:"...)
+		b = strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64)
+		b = append(b, ",\n"...)
+		b = append(append(append(b, tag...), uri...), '\n')
+		p.at = append(p.at, uint32(len(b)))
+		p.ends = append(p.ends, p.total()+d)
+		if p.prelude != nil {
+			p.prelude = append(p.prelude, p.prelude[len(p.prelude)-1])
+		}
+	}
+	p.text = string(b)
+	return &p
+}
+
 // newPrelude writes out what a segment inherits from its own playlist.
 func newPrelude(seg *hls.Segment, sequence int64, rewrite func(string) string) prelude {
 	p := prelude{keys: newKeys(seg.Keys, sequence, rewrite)}

@@ -245,6 +245,7 @@ func (c *channel) adherence(longest time.Duration) int {
 const ntsc = "6.006"
 
 func TestFourWeeks(t *testing.T) {
+	t.Parallel()
 	span := 28 * 24 * time.Hour
 	if testing.Short() {
 		span = 24 * time.Hour

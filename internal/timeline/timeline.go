@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -15,10 +16,15 @@ type Entry struct {
 }
 
 // NewEntry puts a cut together with its feeds; filler is nil for a cut that
-// loops its asset.
+// loops its asset. No planner begins beyond an asset's end: where a cut says
+// so, every engine plays the last segment.
 func NewEntry(cut playlog.Cut, asset, filler *Feed) Entry {
 	if cut.Loop {
 		filler = asset
+	}
+	cut.Tracks = slices.Clone(cut.Tracks)
+	for k := range cut.Tracks {
+		cut.Tracks[k].First = min(cut.Tracks[k].First, asset.tracks[k].count-1)
 	}
 	return Entry{Cut: cut, asset: asset, filler: filler}
 }

@@ -163,6 +163,7 @@ func multivariantOf(first *Asset, kept map[*Source]string, known []*Asset, track
 			r.URI = id
 		}
 		r.StableRenditionID = ""
+		r.Autoselect = r.Autoselect || r.Default // draft 4.4.6.1: what is the default may be selected
 		m.Renditions = append(m.Renditions, r)
 	}
 	// A group that lost its renditions must not be named.
@@ -265,23 +266,45 @@ func NewFeed(s *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*Feed
 // anyTarget is a target duration that no distance exceeds.
 const anyTarget = time.Duration(math.MaxInt64)
 
-func feed(s *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*Feed, error) {
+func feed(settings *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*Feed, error) {
 	feeds = slices.Clone(feeds)
 	sources := make([]*segments, len(feeds))
 	video := make([]bool, len(feeds))
 	timing := &a.Sources[max(feeds[0], 0)].segments
 	for k, i := range feeds {
-		t := &s.Tracks[k]
+		t := &settings.Tracks[k]
 		if i >= 0 {
 			sources[k] = &a.Sources[i].segments
 		} else if t.Media == playlog.SubtitleTrack {
 			sources[k] = standIn(timing, "", opts.EmptySubtitles)
 		} else {
-			sources[k] = standIn(timing, "#EXT-X-GAP\n", "gap")
+			sources[k] = standIn(timing, gapTag, gapURI(timing))
 		}
 		video[k] = t.Media == playlog.VideoTrack
 	}
+	// What is missing at the end of a track is listed, too, where it is more
+	// than the hole of one segment: players would wait for it.
+	for k, s := range sources {
+		if missing := timing.total() - s.total(); missing > s.longest {
+			if settings.Tracks[k].Media == playlog.SubtitleTrack {
+				sources[k] = s.padded(missing, timing, "", opts.EmptySubtitles)
+			} else {
+				sources[k] = s.padded(missing, timing, gapTag, gapURI(timing))
+			}
+		}
+	}
 	return newFeed(a, feeds, sources, video, opts.TargetDuration)
+}
+
+// gapTag marks a segment that is never loaded (draft 4.4.4.7).
+const gapTag = "#EXT-X-GAP\n"
+
+// gapURI returns a URI for gaps beside the segments of a playlist, absolute as
+// theirs are.
+func gapURI(beside *segments) string {
+	first := strings.TrimSpace(beside.text[:beside.at[1]])
+	uri, _, _ := strings.Cut(first[strings.LastIndexByte(first, '\n')+1:], "?")
+	return uri[:strings.LastIndexByte(uri, '/')+1] + "gap"
 }
 
 // standIn makes segments of another playlist's lengths that all have one URI.

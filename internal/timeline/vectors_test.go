@@ -59,6 +59,7 @@ func vector(t testing.TB, folder string, elem ...string) *timeline.Asset {
 // TestVectorsOnAir cuts each vector everywhere: events of odd lengths, joined
 // in progress, back to back and with the asset itself as filler between.
 func TestVectorsOnAir(t *testing.T) {
+	t.Parallel()
 	// How far from its time an event may begin: half a segment, or a whole one
 	// where a cut moves onto a discontinuity beside it.
 	vectors := map[string]time.Duration{
@@ -77,7 +78,7 @@ func TestVectorsOnAir(t *testing.T) {
 				at = end.Add(time.Duration(i%3) * 3300 * time.Millisecond)
 			}
 			c.begin()
-			c.until(at, 250*time.Millisecond)
+			c.until(at, 500*time.Millisecond)
 			c.check()
 			if n := c.adherence(2 * off); n != len(c.events) {
 				t.Errorf("%d of %d events were on air at their time", n, len(c.events))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/playlog"
 	"consuo/internal/timeline"
 )
 
@@ -159,5 +160,65 @@ func TestBreaksOfOtherTracks(t *testing.T) {
 				t.Errorf("%s: %s has discontinuity %v", test.name, s.URI, s.Discontinuity)
 			}
 		}
+	}
+}
+
+// TestShortTrack: where audio ends long before video its playlist goes on with
+// gaps, and a hole of less than a segment stays one.
+func TestShortTrack(t *testing.T) {
+	for _, test := range []struct {
+		audio []string
+		gaps  int
+	}{
+		{repeat(20, "2"), 0},
+		{repeat(19, "2"), 0},
+		{repeat(15, "2"), 2}, // 10 s, like the video's 6 s and 4 s
+		{[]string{"0"}, 7},
+	} {
+		p := muxed("film", repeat(6, "6", "4")...)
+		for i := range p.Multivariant.Variants {
+			p.Multivariant.Variants[i].Audio = "aac"
+		}
+		p.Multivariant.Renditions = []hls.Rendition{{Type: hls.Audio, URI: "a", GroupID: "aac", Name: "English", Default: true}}
+		p.Media["a"] = media("https://vod.example/film/a", ".aac", test.audio...)
+		film := newAsset(t, p)
+		c := newChannel(t, film, film)
+		c.window = 80 * time.Second
+		c.begin()
+		for at := c.now; c.now.Before(at.Add(time.Minute)); c.now = c.now.Add(time.Second) {
+			c.read(len(c.settings.Tracks))
+		}
+		c.check()
+		gaps := make(map[time.Time]bool)
+		for _, s := range c.seen.Segments(base + "a.m3u8") {
+			if s.Gap && s.URI != "https://vod.example/film/gap" {
+				t.Errorf("the URI of a gap is %s", s.URI)
+			}
+			if loop := c.log[0].Start.Add(40 * time.Second); s.Gap && !s.Date.Before(loop) && s.Date.Before(loop.Add(40*time.Second)) {
+				gaps[s.Date] = true
+			}
+		}
+		if len(gaps) != test.gaps {
+			t.Errorf("%d segments of audio: %d gaps, want %d", len(test.audio), len(gaps), test.gaps)
+		}
+	}
+}
+
+// TestBadPosition: a cut that begins beyond its asset's end, which only a
+// faulty writer makes, takes nothing down.
+func TestBadPosition(t *testing.T) {
+	film := vod(t, "film", "4", "4")
+	c := newChannel(t, film, film)
+	c.begin()
+	cut := c.log[0]
+	cut.Tracks = []playlog.Position{{First: 1 << 40, MediaSequence: 1}, {First: 2, MediaSequence: 1}}
+	tl := timeline.New([]timeline.Entry{timeline.NewEntry(cut, c.filler, c.filler)}, c.window)
+	for k := range cut.Tracks {
+		if text := string(tl.AppendPlaylist(nil, c.settings, k, c.now)); !strings.Contains(text, "film") {
+			t.Errorf("track %d lists nothing:\n%s", k, text)
+		}
+	}
+	if cut.Tracks[0].First != 1<<40 {
+		t.Error("the cut of the log is changed")
 	}
 }
