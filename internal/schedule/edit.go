@@ -50,14 +50,15 @@ func Put(tx Tx, e Event) (created bool, err error) {
 	if _, absent := errors.AsType[*NotFoundError](err); absent {
 		return true, tx.Insert(e)
 	}
-	if err != nil || stored.equal(e) {
+	if err != nil || stored.Equal(e) {
 		return false, err
 	}
 	return false, tx.Update(e)
 }
 
-func (e Event) equal(o Event) bool {
-	return e.ID == o.ID && e.ChannelID == o.ChannelID && e.Title == o.Title && e.URI == o.URI &&
+// Equal compares all that is stored of two events.
+func (e Event) Equal(o Event) bool {
+	return e.Details.equal(o.Details) && e.ID == o.ID && e.ChannelID == o.ChannelID && e.Title == o.Title && e.URI == o.URI &&
 		e.Start.Equal(o.Start) && e.End.Equal(o.End)
 }
 

@@ -80,6 +80,7 @@ type Event struct {
 	Title     string
 	URI       string // the asset: URL of its HLS playlist
 	Slot
+	Details
 }
 
 // Duration is how long the event is planned to be on air.
@@ -101,6 +102,7 @@ func (e Event) Check() []Fault {
 	if reason := CheckURI(e.URI); reason != "" {
 		faults = append(faults, Fault{"uri", reason})
 	}
+	faults = append(faults, e.Details.check()...)
 	return append(faults, e.Slot.check()...)
 }
 
@@ -182,6 +184,8 @@ var configChecks = map[string]func(any) string{
 		return ""
 	},
 	"filler":                checkConfigURI,
+	"logo":                  checkConfigURI,
+	"group":                 checkGroup,
 	"auto_populate_content": checkConfigURI,
 	"delivery":              checkDelivery,
 	"always_on":             checkBool,
@@ -202,6 +206,17 @@ func checkConfigURI(v any) string {
 		return "must be a URL in a string"
 	}
 	return CheckURI(s)
+}
+
+func checkGroup(v any) string {
+	s, ok := v.(string)
+	if !ok {
+		return "must be a string"
+	}
+	for _, fault := range checkText("group", s, MaxCategoryLength) {
+		return fault.Message
+	}
+	return ""
 }
 
 // checkDelivery reads "from=to,from=to": URL prefixes.

@@ -70,7 +70,7 @@ func TestChannelCheck(t *testing.T) {
 		{"empty", `{}`, ""},
 		{"all that is known", `{"tracks":[],"target_duration":6,"filler":"https://a/b.m3u8","delivery":"http://vod/=https://cdn.example/vod/, http://b/=http://c/",
 			"always_on":true,"auto_populate":true,"auto_populate_content":"https://feed.example/","auto_cleanup":false}`, ""},
-		{"unknown is kept", `{"logo":{"url":1},"":null}`, ""},
+		{"unknown is kept", `{"colour":{"url":1},"":null}`, ""},
 		{"null is absent", `{"filler":null}`, ""},
 		{"not an object", `[]`, "config"},
 		{"null", `null`, "config"},

@@ -1,6 +1,9 @@
 package schedule
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store keeps channels and events. Every method is safe for concurrent use and
 // what it has acknowledged is on disk. Of two edits of one channel, the later
@@ -25,6 +28,9 @@ type Store interface {
 	// start, and the channel's revision that they belong to.
 	Events(ctx context.Context, channelID string, within Slot) ([]Event, int64, error)
 	Event(ctx context.Context, channelID, id string) (Event, error)
+	// Upcoming returns the first events of a channel that end after an instant,
+	// at most limit, ordered by start: the first of them may be on air.
+	Upcoming(ctx context.Context, channelID string, at time.Time, limit int) ([]Event, error)
 	// Edit runs f in one transaction on a channel's events. If f returns an
 	// error nothing is stored. The channel's revision is raised if f changed
 	// something. f is called at most once, must not call the Store and must

@@ -160,7 +160,7 @@ func (h *handler) readChannel(raw []byte, pathID string) (schedule.Channel, erro
 	if in.Name != nil {
 		c.Name = *in.Name
 	}
-	return c, invalid(append(faults, details("body", c.Check())...))
+	return c, invalid(append(faults, faultsAt("body", c.Check())...))
 }
 
 func (h *handler) deleteChannel(ctx context.Context, in *struct {

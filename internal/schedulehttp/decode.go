@@ -166,8 +166,8 @@ func invalid(faults []error) error {
 	return huma.Error422UnprocessableEntity("", faults...)
 }
 
-// details are faults of the domain, with the place in the request.
-func details(location string, faults []schedule.Fault) []error {
+// faultsAt are faults of the domain, with the place in the request.
+func faultsAt(location string, faults []schedule.Fault) []error {
 	errs := make([]error, 0, len(faults))
 	for _, f := range faults {
 		errs = append(errs, &huma.ErrorDetail{Location: location + "." + f.Field, Message: f.Message})

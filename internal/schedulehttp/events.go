@@ -239,7 +239,7 @@ func (h *handler) readEvent(ctx context.Context, in eventInput, channelID, id, l
 		// What is known of the times is wrong already: check only the rest.
 		rest := e
 		rest.Slot = schedule.Slot{Start: schedule.MinTime, End: schedule.MinTime.Add(1)}
-		return e, append(faults, details(location, rest.Check())...)
+		return e, append(faults, faultsAt(location, rest.Check())...)
 	}
 	if e.End.IsZero() && schedule.CheckURI(e.URI) == "" {
 		duration, err := h.probe(ctx, e.URI)
@@ -249,7 +249,7 @@ func (h *handler) readEvent(ctx context.Context, in eventInput, channelID, id, l
 		}
 		e.End = e.Start.Add(duration.Round(time.Millisecond))
 	}
-	return e, details(location, e.Check())
+	return e, faultsAt(location, e.Check())
 }
 
 func (h *handler) probe(ctx context.Context, uri string) (time.Duration, error) {

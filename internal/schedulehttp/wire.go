@@ -60,6 +60,8 @@ func (channelConfig) Schema(huma.Registry) *huma.Schema {
 			"target_duration":       {Type: huma.TypeInteger, Minimum: bound(1), Maximum: bound(60), Description: "Longest segment, in seconds."},
 			"filler":                {Type: huma.TypeString, Format: "uri", MaxLength: &length, Description: "Playlist that fills gaps between events."},
 			"delivery":              {Type: huma.TypeString, Description: "URL prefixes \"from=to,…\": where the engine fetches and where players do.", Examples: []any{"http://vod/=https://cdn.example/vod/"}},
+			"logo":                  {Type: huma.TypeString, Format: "uri", MaxLength: &length, Description: "Picture for programme guides and players."},
+			"group":                 {Type: huma.TypeString, Description: "Group of channels in players (group-title in M3U)."},
 			"always_on":             {Type: huma.TypeBoolean, Description: "Play out even when nobody watches."},
 			"auto_populate":         {Type: huma.TypeBoolean, Description: "Plan events from a feed."},
 			"auto_populate_content": {Type: huma.TypeString, Format: "uri", MaxLength: &length, Description: "The feed."},
@@ -79,6 +81,17 @@ type event struct {
 	End       string  `json:"end" format:"date-time" example:"2026-11-22T12:30:00.000Z" doc:"end_time as of ISO 8601."`
 	URI       string  `json:"uri" format:"uri" maxLength:"2048" example:"https://vod.example/news/index.m3u8" doc:"HLS playlist of the asset."`
 	Duration  float64 `json:"duration" example:"1800" doc:"Seconds."`
+	EventDetails
+}
+
+// EventDetails are what programme guides show. Tags repeat the limits of schedule.Details.
+type EventDetails struct {
+	Description string   `json:"description,omitempty" maxLength:"4000" example:"What happened today." doc:"Lines are separated by \\n."`
+	Image       string   `json:"image,omitempty" maxLength:"2048" example:"https://img.example/news.jpg" doc:"URL of a picture."`
+	Categories  []string `json:"categories,omitempty" maxItems:"10" example:"[\"News\"]" doc:"The most important first."`
+	Episode     string   `json:"episode,omitempty" pattern:"^((S[0-9]{1,4})?E[0-9]{1,5})?$" example:"S2E5" doc:"S2E5, or E5 without seasons."`
+	Rating      string   `json:"rating,omitempty" maxLength:"40" example:"MPAA:PG" doc:"With its system in front, if that is known."`
+	Language    string   `json:"language,omitempty" pattern:"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$" example:"sv" doc:"BCP 47."`
 }
 
 const isoMillis = "2006-01-02T15:04:05.000Z"
@@ -88,7 +101,8 @@ func eventOf(e schedule.Event) event {
 		ID: e.ID, ChannelID: e.ChannelID, Title: e.Title, URI: e.URI,
 		StartTime: e.Start.UnixMilli(), EndTime: e.End.UnixMilli(),
 		Start: e.Start.UTC().Format(isoMillis), End: e.End.UTC().Format(isoMillis),
-		Duration: float64(e.Duration().Milliseconds()) / 1000,
+		Duration:     float64(e.Duration().Milliseconds()) / 1000,
+		EventDetails: EventDetails(e.Details),
 	}
 }
 
@@ -112,6 +126,7 @@ type eventInput struct {
 	End       *string  `json:"end,omitempty" example:"2026-11-22T12:30:00Z" doc:"ISO 8601 with zone."`
 	URI       string   `json:"uri" maxLength:"2048" example:"https://vod.example/news/index.m3u8" doc:"HLS playlist of the asset, http or https."`
 	Duration  *float64 `json:"duration,omitempty" example:"1800" exclusiveMinimum:"0" maximum:"2678400" doc:"Seconds; stands for the end."`
+	EventDetails
 }
 
 // eventInputs is one eventInput or an array of them.
@@ -130,7 +145,7 @@ func (in eventInput) read(channelID, location string) (schedule.Event, []error) 
 	fault := func(field, format string, args ...any) {
 		faults = append(faults, &huma.ErrorDetail{Location: location + "." + field, Message: fmt.Sprintf(format, args...)})
 	}
-	e := schedule.Event{ChannelID: channelID, URI: in.URI}
+	e := schedule.Event{ChannelID: channelID, URI: in.URI, Details: schedule.Details(in.EventDetails)}
 	if in.ID != nil {
 		e.ID = *in.ID
 	}

@@ -239,15 +239,21 @@ func (s *Store) Events(ctx context.Context, channelID string, within schedule.Sl
 	return events, c.Revision, err
 }
 
-const eventColumns = `id, title, uri, start_ms, end_ms`
+const eventColumns = `id, title, uri, start_ms, end_ms, details`
 
 func queryEvents(ctx context.Context, q queryer, channelID string, within schedule.Slot) ([]schedule.Event, error) {
 	// The index finds the first event that ends late enough. An event that
 	// begins before the slot's end has ended MaxDuration later.
 	start, end := toMillis(within.Start), toMillis(within.End)
-	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+` FROM events
-		WHERE channel_id = $1 AND end_ms > $2 AND end_ms < $3 AND start_ms < $4 ORDER BY end_ms`,
-		channelID, start, end+schedule.MaxDuration.Milliseconds(), end)
+	return selectEvents(ctx, q, channelID, `end_ms > $2 AND end_ms < $3 AND start_ms < $4 ORDER BY end_ms`,
+		start, end+schedule.MaxDuration.Milliseconds(), end)
+}
+
+// selectEvents reads those of a channel that fit a condition with the
+// parameters $2 and so on.
+func selectEvents(ctx context.Context, q queryer, channelID, condition string, args ...any) ([]schedule.Event, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+` FROM events WHERE channel_id = $1 AND `+condition,
+		append([]any{channelID}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read events of channel %s: %w", channelID, err)
 	}
@@ -269,9 +275,34 @@ func queryEvents(ctx context.Context, q queryer, channelID string, within schedu
 func scanEvent(scan func(...any) error, channelID string) (schedule.Event, error) {
 	e := schedule.Event{ChannelID: channelID}
 	var start, end int64
-	err := scan(&e.ID, &e.Title, &e.URI, &start, &end)
+	var details string
+	if err := scan(&e.ID, &e.Title, &e.URI, &start, &end, &details); err != nil {
+		return e, err
+	}
 	e.Start, e.End = time.UnixMilli(start).UTC(), time.UnixMilli(end).UTC()
-	return e, err
+	if details != "" {
+		if err := json.Unmarshal([]byte(details), &e.Details); err != nil {
+			return e, fmt.Errorf("details of event %s: %w", e.ID, err)
+		}
+	}
+	return e, nil
+}
+
+// detailsText is how details are stored.
+func detailsText(d schedule.Details) (string, error) {
+	if d.Empty() {
+		return "", nil
+	}
+	raw, err := json.Marshal(d)
+	return string(raw), err
+}
+
+// Upcoming implements [schedule.Store].
+func (s *Store) Upcoming(ctx context.Context, channelID string, at time.Time, limit int) ([]schedule.Event, error) {
+	if _, err := queryChannel(ctx, s.read, channelID); err != nil {
+		return nil, err
+	}
+	return selectEvents(ctx, s.read, channelID, `end_ms > $2 ORDER BY end_ms LIMIT $3`, toMillis(at), limit)
 }
 
 // toMillis is t in milliseconds, moved to where events can be.
@@ -344,13 +375,19 @@ func (e *edit) Event(id string) (schedule.Event, error) {
 }
 
 func (e *edit) Insert(v schedule.Event) error {
-	return e.exec(v.ID, `INSERT INTO events (channel_id, id, title, uri, start_ms, end_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-		e.channelID, v.ID, v.Title, v.URI, v.Start.UnixMilli(), v.End.UnixMilli())
+	return e.put(v, `INSERT INTO events (channel_id, id, title, uri, start_ms, end_ms, details) VALUES ($1, $2, $3, $4, $5, $6, $7)`)
 }
 
 func (e *edit) Update(v schedule.Event) error {
-	return e.exec(v.ID, `UPDATE events SET title = $3, uri = $4, start_ms = $5, end_ms = $6 WHERE channel_id = $1 AND id = $2`,
-		e.channelID, v.ID, v.Title, v.URI, v.Start.UnixMilli(), v.End.UnixMilli())
+	return e.put(v, `UPDATE events SET title = $3, uri = $4, start_ms = $5, end_ms = $6, details = $7 WHERE channel_id = $1 AND id = $2`)
+}
+
+func (e *edit) put(v schedule.Event, statement string) error {
+	details, err := detailsText(v.Details)
+	if err != nil {
+		return fmt.Errorf("write event %s: %w", v.ID, err)
+	}
+	return e.exec(v.ID, statement, e.channelID, v.ID, v.Title, v.URI, v.Start.UnixMilli(), v.End.UnixMilli(), details)
 }
 
 func (e *edit) Delete(id string) error {

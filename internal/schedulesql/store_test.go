@@ -49,7 +49,8 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func minutes(id string, from, to int) schedule.Event {
 	return schedule.Event{
 		ID: id, ChannelID: "one", Title: "Title of " + id, URI: "https://vod.example/" + id + ".m3u8",
-		Slot: slot(from, to),
+		Slot:    slot(from, to),
+		Details: schedule.Details{Description: "Two\nlines", Categories: []string{"News", "Ü"}, Episode: "S1E2", Rating: "MPAA:PG", Language: "sv"},
 	}
 }
 
@@ -196,7 +197,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("the other channel has %v, %v", events, err)
 		}
 		got, err := s.Event(ctx, "one", "c")
-		if want := minutes("c", 40, 100); err != nil || got != want {
+		if want := minutes("c", 40, 100); err != nil || !got.Equal(want) {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 		_, err = s.Event(ctx, "one", "zzz")
