@@ -177,11 +177,16 @@ func TestPlayers(t *testing.T) {
 				t.Errorf("%s played", r.Played)
 			}
 		})
+		// Chromium's own player is the strictest about numbers and tags, and
+		// the laziest about buffers: it must not fail, but may stand still.
 		t.Run("native", func(t *testing.T) {
 			t.Parallel()
 			r := browsertest.PlayHLSJS(t, url, browsertest.Options{For: watch / 2, Native: true})
-			for _, f := range r.Faults() {
-				t.Error(f)
+			for _, e := range r.Errors {
+				t.Error(e)
+			}
+			if r.Played() < watch/4 {
+				t.Errorf("%s played in %s", r.Played(), watch/2)
 			}
 		})
 	})
