@@ -226,6 +226,9 @@ func (c *Checker) jump(t *track, at time.Time, p *playlist, report reporter) {
 	away := !first.Date.Before(last.End().Add(-c.opts.DateTolerance)) && at.Sub(t.at)+2*p.target >= passed
 	rebased := c.opts.Rebases && first.MediaSequence >= last.MediaSequence+rebaseStep &&
 		first.DiscontinuitySequence >= last.DiscontinuitySequence+rebaseStep
+	if rebased {
+		t.spans = nil // those of before may cover the same time
+	}
 	if !away && !rebased {
 		report(ruleJump, "segment %d after %d (discontinuity numbers %d and %d)", first.MediaSequence, last.MediaSequence,
 			first.DiscontinuitySequence, last.DiscontinuitySequence)
