@@ -58,31 +58,20 @@ func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, targe
 	primary := &f.tracks[0]
 	for k := range f.tracks {
 		t := &f.tracks[k]
-		if err := t.align(primary, target); err != nil {
-			return nil, fmt.Errorf("track %d: %w", k, err)
-		}
-	}
-	for k := range f.tracks {
-		t := &f.tracks[k]
-		t.count = f.leave(k, primary.len())
-		if t.count == 0 {
+		if t.count = f.leave(k, primary.len()); t.count == 0 {
 			return nil, fmt.Errorf("track %d has no segment before the asset's end", k)
 		}
-		if n := len(t.breaks); n > 0 && t.breaks[n-1] >= t.count {
-			return nil, fmt.Errorf("track %d: a discontinuity lies at its end", k)
-		}
-		for _, b := range t.segments.breaks {
-			if b < t.count && !slices.Contains(t.breaks, b) {
-				return nil, fmt.Errorf("track %d: its discontinuity at %s is more than half a target duration from any of the first video", k, t.start(b))
-			}
+		if err := t.align(primary, target); err != nil {
+			return nil, fmt.Errorf("track %d: %w", k, err)
 		}
 	}
 	return f, nil
 }
 
 // align settles which segments of the track carry the discontinuities of the
-// primary: its own ones there, else those at its nearest boundaries. Design §2:
-// an asset whose own differ by more than half a target duration is refused.
+// primary: its own one there, else those at its nearest boundaries. Which ones
+// these are depends on the asset alone, as a committed cut does. Design §2: an
+// asset whose own differ by more than half a target duration is refused.
 func (t *track) align(primary *track, target time.Duration) error {
 	if t.segments == primary.segments {
 		t.breaks = primary.segments.breaks
@@ -91,30 +80,46 @@ func (t *track) align(primary *track, target time.Duration) error {
 	t.breaks = nil
 	for _, b := range primary.segments.breaks {
 		at := primary.start(b)
-		i, own := t.nearestBreak(at)
-		if !own || (t.start(i)-at).Abs() > target/2 {
-			i = min(t.boundary(at), t.len()-1)
+		i := min(t.boundary(at), t.len()-1)
+		if own, ok := t.nearestBreak(at); ok {
+			if back, _ := primary.nearestBreak(t.start(own)); back == b {
+				i = own
+			}
 		}
-		if n := len(t.breaks); i == 0 || n > 0 && t.breaks[n-1] >= i {
+		if n := len(t.breaks); i == 0 || i >= t.count || n > 0 && t.breaks[n-1] >= i {
 			return fmt.Errorf("the discontinuity of the first video at %s has no segment boundary of its own here", at)
 		}
 		if off := (t.start(i) - at).Abs(); off > target/2 {
-			return fmt.Errorf("the discontinuity of the first video at %s is %s from the nearest segment boundary, more than half a target duration", at, off)
+			return fmt.Errorf("the discontinuity of the first video at %s is here %s off, more than half a target duration", at, off)
 		}
 		t.breaks = append(t.breaks, i)
+	}
+	for _, b := range t.ownBreaks() {
+		if _, ok := slices.BinarySearch(t.breaks, b); !ok {
+			return fmt.Errorf("its discontinuity at %s is none of the first video", t.start(b))
+		}
 	}
 	return nil
 }
 
-// nearestBreak returns the segment with a discontinuity of its own that is
-// nearest to asset time at.
+// ownBreaks returns the segments with a discontinuity of the track's own that
+// play before the asset's end.
+func (t *track) ownBreaks() []int {
+	n, _ := slices.BinarySearch(t.segments.breaks, t.count)
+	return t.segments.breaks[:n]
+}
+
+// nearestBreak returns that of ownBreaks which is nearest to asset time at.
 func (t *track) nearestBreak(at time.Duration) (i int, ok bool) {
-	for _, b := range t.segments.breaks {
-		if !ok || (t.start(b)-at).Abs() < (t.start(i)-at).Abs() {
-			i, ok = b, true
-		}
+	own := t.ownBreaks()
+	n := sort.Search(len(own), func(n int) bool { return t.start(own[n]) >= at })
+	if n == len(own) || n > 0 && at-t.start(own[n-1]) <= t.start(own[n])-at {
+		n--
 	}
-	return i, ok
+	if n < 0 {
+		return 0, false
+	}
+	return own[n], true
 }
 
 func (f *Feed) primary() *track { return &f.tracks[0] }

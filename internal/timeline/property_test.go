@@ -33,6 +33,9 @@ func FuzzChannel(f *testing.F) {
 		for w.now.Before(end) && !t.Failed() {
 			w.pass(w.now.Add(w.span(1, 5000)))
 			w.edit()
+			if w.rebases && w.coin(40) {
+				w.rebase()
+			}
 			w.observe()
 		}
 		w.judge()
@@ -51,6 +54,7 @@ type world struct {
 	fillers []*timeline.Feed
 	aligned bool // muxed, all videos cut alike, no inner discontinuities
 	demuxed bool
+	rebases bool
 
 	all     []timeline.Entry
 	samples []sample
@@ -70,6 +74,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 7))}
 	w.demuxed = w.coin(2)
 	w.aligned = !w.demuxed && w.coin(2)
+	w.rebases = w.coin(4)
 	shape := shape{videos: 1 + w.rng.IntN(3), audios: 1 + w.rng.IntN(2), subtitles: w.coin(4)}
 	for i := range 2 + w.rng.IntN(4) {
 		w.catalog = append(w.catalog, newAsset(t, w.asset(fmt.Sprintf("asset%d", i), shape)))
@@ -77,7 +82,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	w.channel = &channel{
 		TB: t, assets: make(map[string]*timeline.Feed), missing: make(map[string]string),
 		window: w.span(0, 60_000), target: 6 * time.Second, now: epoch,
-		seen: hlscheck.New(hlscheck.Options{StoreTime: true, GrowingTargetDuration: true, AbsoluteURIs: true}),
+		seen: hlscheck.New(hlscheck.Options{StoreTime: true, GrowingTargetDuration: true, AbsoluteURIs: true, Rebases: w.rebases}),
 	}
 	var err error
 	if w.settings, err = timeline.Settle(w.catalog[0], w.catalog[1:]); err != nil {
@@ -410,6 +415,27 @@ func (w *world) begin() {
 	w.all = slices.Clone(w.tl.Entries())
 }
 
+// rebase begins the log anew, as after a conflict.
+func (w *world) rebase() {
+	w.Helper()
+	w.rendersAgain() // what lies before can't be rendered from now on
+	w.samples = nil
+	target := w.tl.Last().TargetDuration
+	w.all = timeline.Begin(timeline.Genesis{
+		Input: w.input(), Settings: w.settings, TargetDuration: target, Window: w.window,
+		Number: w.tl.Last().Number + 1, Floor: w.tl.Above(w.now),
+	})
+	var cuts []playlog.Cut
+	for _, e := range w.all {
+		cuts = append(cuts, e.Cut)
+	}
+	w.commit(cuts)
+	w.tl = w.tl.With(w.now, w.all...)
+	w.edits = append(w.edits, fmt.Sprintf("%s rebase", w.now.Format("15:04:05.000")))
+	w.edited = w.now
+	w.full()
+}
+
 // full checks that the very first playlists are: as long as asked, on all
 // tracks.
 func (w *world) full() {
@@ -578,7 +604,7 @@ func (w *world) countersHold() {
 	w.Helper()
 	for k, track := range w.settings.Tracks {
 		segments := w.seen.Segments(base + track.ID + ".m3u8")
-		for i, e := range w.all {
+		for _, e := range w.all {
 			at := slices.IndexFunc(segments, func(s hlscheck.Segment) bool { return s.MediaSequence == uint64(e.Tracks[k].MediaSequence) })
 			if at < 0 {
 				continue // before the first window, or not listed yet
@@ -591,7 +617,7 @@ func (w *world) countersHold() {
 			if k == 0 && s.Date.Sub(e.Start).Abs() > time.Millisecond {
 				w.Errorf("cut %d begins at %s, its first segment at %s", e.Number, e.Start, s.Date)
 			}
-			if at > 0 && i > 0 && segments[at-1].DiscontinuitySequence+1 != s.DiscontinuitySequence {
+			if at > 0 && segments[at-1].MediaSequence+1 == s.MediaSequence && segments[at-1].DiscontinuitySequence+1 != s.DiscontinuitySequence {
 				w.Errorf("cut %d, track %s: the segment before has discontinuity number %d, its first has %d",
 					e.Number, track.ID, segments[at-1].DiscontinuitySequence, s.DiscontinuitySequence)
 			}

@@ -234,15 +234,19 @@ func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
 }
 
 // Above returns numbers that are above all that the log gives out by t, by
-// playlog.RebaseStep: where a rebase may begin.
+// playlog.RebaseStep: where a rebase may begin. A cut that is committed and
+// starts later counts: other engines play it until they see the rebase.
 func (tl *Timeline) Above(t time.Time) playlog.Numbers {
-	var above playlog.Numbers
-	for k := range tl.Last().Tracks {
+	last := tl.Last()
+	above := playlog.Numbers{DiscontinuitySequence: last.DiscontinuitySequence}
+	for k := range last.Tracks {
 		next, cut := tl.next(k, t)
 		e := &tl.entries[cut]
 		number, _ := e.discontinuity(k, e.place(k, next-e.Tracks[k].MediaSequence))
-		above.MediaSequence = max(above.MediaSequence, next+playlog.RebaseStep)
-		above.DiscontinuitySequence = max(above.DiscontinuitySequence, number+playlog.RebaseStep)
+		above.MediaSequence = max(above.MediaSequence, next, last.Tracks[k].MediaSequence)
+		above.DiscontinuitySequence = max(above.DiscontinuitySequence, number)
 	}
+	above.MediaSequence += playlog.RebaseStep
+	above.DiscontinuitySequence += playlog.RebaseStep
 	return above
 }
