@@ -112,16 +112,10 @@ func (h *handler) finishDocument() {
 				get.Responses["304"] = &huma.Response{Description: "Not Modified"}
 			}
 		}
-		if put := item.Put; put != nil {
+		if put := item.Put; put != nil && strings.HasSuffix(path, "}") {
 			created := *put.Responses["200"]
 			created.Description = "Created"
 			put.Responses["201"] = &created
-		}
-		if post := item.Post; post != nil && path == "/channels/{channelId}/schedule" {
-			ref := doc.Components.Schemas.Schema(reflect.TypeFor[event](), true, "")
-			post.Responses["201"].Content = map[string]*huma.MediaType{"application/json": {
-				Schema: &huma.Schema{OneOf: []*huma.Schema{ref, {Type: huma.TypeArray, Items: ref}}, Description: "An array if an array was sent."},
-			}}
 		}
 		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Delete} {
 			if op == nil {
@@ -137,6 +131,29 @@ func (h *handler) finishDocument() {
 				}
 			}
 		}
+	}
+}
+
+// documentLists describes the bodies that have several forms.
+func (h *handler) documentLists() {
+	doc := h.api.OpenAPI()
+	schemaOf := func(t reflect.Type) *huma.Schema { return doc.Components.Schemas.Schema(t, true, "") }
+	one, text := schemaOf(reflect.TypeFor[event]()), &huma.Schema{Type: huma.TypeString}
+	list := &huma.Schema{Type: huma.TypeArray, Items: one}
+	header := strings.Join(csvColumns, ",")
+	csvMedia := &huma.MediaType{Schema: text, Example: header + "\r\nnews-1200,2026-11-22T12:00:00.000Z,2026-11-22T12:30:00.000Z,News,https://vod.example/news/index.m3u8,,,News|Live,,,en\r\n"}
+	sent := eventInputs{}.Schema(doc.Components.Schemas)
+
+	item := doc.Paths["/channels/{channelId}/schedule"]
+	item.Get.Responses["200"].Content = map[string]*huma.MediaType{"application/json": {Schema: list}, "text/csv": csvMedia}
+	item.Post.Responses["201"].Content = map[string]*huma.MediaType{"application/json": {
+		Schema: &huma.Schema{OneOf: []*huma.Schema{one, list}, Description: "An array if an array or CSV was sent."},
+	}}
+	item.Put.Responses["200"].Content = map[string]*huma.MediaType{"application/json": {
+		Schema: &huma.Schema{OneOf: []*huma.Schema{list, schemaOf(reflect.TypeFor[replaceReport]())}, Description: "The range as GET gives it now; of a dry run, what would change."},
+	}}
+	for _, op := range []*huma.Operation{item.Post, item.Put} {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: sent}, "text/csv": csvMedia}}
 	}
 }
 

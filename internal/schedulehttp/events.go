@@ -19,10 +19,13 @@ type EventPath struct {
 	EventID string `path:"eventId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"news-1200"`
 }
 
+// eventsOutput is a list in JSON or CSV, or the report of a dry run.
 type eventsOutput struct {
 	Status int
 	Cached
-	Body []event
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
 }
 
 type eventOutput struct {
@@ -50,6 +53,7 @@ func (h *handler) listEvents(ctx context.Context, in *struct {
 	ChannelPath
 	IfNoneMatch
 	RangeQuery
+	FormatQuery
 	AcceptLanguage string `header:"Accept-Language" doc:"Tells day and month in date apart, where today does not."`
 }) (*eventsOutput, error) {
 	slot, err := in.slot(time.Now(), in.AcceptLanguage)
@@ -61,11 +65,21 @@ func (h *handler) listEvents(ctx context.Context, in *struct {
 		return nil, h.fail(ctx, err, nil)
 	}
 	list := eventsOf(events)
-	etag := contentTag(list)
-	if in.matches(etag) {
-		return &eventsOutput{Status: http.StatusNotModified, Cached: cachedAs(etag)}, nil
+	out, etag := (*eventsOutput)(nil), contentTag(list)
+	if in.csv() {
+		etag = `"csv-` + etag[1:]
+		out, err = csvAnswer(in.ChannelID, list)
+	} else {
+		out, err = jsonAnswer(list, etag)
 	}
-	return &eventsOutput{Status: http.StatusOK, Cached: cachedAs(etag), Body: list}, nil
+	if err != nil {
+		return nil, err
+	}
+	out.Cached = cachedAs(etag)
+	if in.matches(etag) {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return out, nil
 }
 
 // slot reads the query; what is not given is not bounded.
@@ -137,39 +151,20 @@ type createdOutput struct {
 
 func (h *handler) createEvents(ctx context.Context, in *struct {
 	ChannelPath
-	Body body[eventInputs]
+	ContentType string `header:"Content-Type" hidden:"true"`
+	RawBody     []byte
 }) (*createdOutput, error) {
-	inputs, isArray, faults, err := decodeObjects[eventInput](h, in.Body.raw)
+	sent, err := h.readEvents(ctx, in.ChannelID, in.ContentType, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	location := func(i int) string {
-		if isArray {
-			return fmt.Sprintf("body[%d]", i)
-		}
-		return "body"
-	}
-	if err := invalid(faults); err != nil {
-		return nil, err
-	}
-	// Before anything is fetched for a channel that there is not.
-	if _, err := h.Store.Channel(ctx, in.ChannelID); err != nil {
-		return nil, h.fail(ctx, err, location)
-	}
-	events := make([]schedule.Event, len(inputs))
-	for i, input := range inputs {
-		e, found := h.readEvent(ctx, input, in.ChannelID, newID(), location(i))
-		events[i], faults = e, append(faults, found...)
-	}
-	if err := invalid(faults); err != nil {
-		return nil, err
-	}
+	events := sent.events
 	err = h.Store.Edit(ctx, in.ChannelID, func(tx schedule.Tx) error { return schedule.Insert(tx, events) })
 	if err != nil {
-		return nil, h.fail(ctx, err, location)
+		return nil, h.fail(ctx, err, sent.location)
 	}
 	path := "/channels/" + in.ChannelID + "/schedule"
-	if isArray {
+	if sent.isArray {
 		return &createdOutput{Location: path, Body: eventsOf(events)}, nil
 	}
 	return &createdOutput{Location: path + "/" + events[0].ID, Body: eventOf(events[0])}, nil

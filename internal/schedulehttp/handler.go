@@ -76,7 +76,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	router := chi.NewRouter()
 	router.Use(service.Route, storeTime, bounded)
 	router.Use(guards...)
-	router.Use(middleware.GetHead)
+	router.Use(varies, middleware.GetHead)
 	router.NotFound(notFound)
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		allowed := strings.Join(allowedMethods(router, r), ", ")
@@ -94,11 +94,13 @@ func build(o Options) (*chi.Mux, *handler, error) {
 
 	huma.Register(h.api, read("list-events", "/channels/{channelId}/schedule", "Events that overlap a range or a day, in order"), h.listEvents)
 	huma.Register(h.api, large(write("create-events", http.MethodPost, "/channels/{channelId}/schedule", "Plan one event, or an array of events: all or none", 404, 409)), h.createEvents)
+	huma.Register(h.api, large(write("replace-events", http.MethodPut, "/channels/{channelId}/schedule", "Make a day or range be what the body says: all or nothing", 404, 409, 412)), h.replaceEvents)
 	huma.Register(h.api, read("get-event", "/channels/{channelId}/schedule/{eventId}", "One event"), h.getEvent)
 	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409, 412), h.putEvent)
 	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404, 412), h.deleteEvent)
 
 	h.finishDocument()
+	h.documentLists()
 	if err := h.mountDocs(router); err != nil {
 		return nil, nil, err
 	}

@@ -62,12 +62,13 @@ func (p Precondition) check(what, etag string) error {
 }
 
 // content is the part of a tag that only the resource's own content changes: a
-// channel's tag has its revision in front, which edits of its events raise.
+// channel's tag has its revision in front, which edits of its events raise, and
+// a list's tag its form.
 func content(etag string) string {
 	if i := strings.IndexByte(etag, '-'); i >= 0 {
 		return etag[i+1:]
 	}
-	return etag
+	return strings.TrimPrefix(etag, `"`)
 }
 
 // onChannel is the precondition of an edit of a channel.
