@@ -22,7 +22,7 @@ import (
 // run for some minutes and holds them to what must be true of every channel.
 // The seeds below run with the other tests; -fuzz tries more.
 func FuzzChannel(f *testing.F) {
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
