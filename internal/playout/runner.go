@@ -380,6 +380,9 @@ func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
 		}
 		m.feed, m.err = timeline.Map(r.settings, a, r.mapOptions(a))
 		r.feeds[a] = m
+		for _, w := range a.Warnings {
+			r.report(a.URI, w)
+		}
 	}
 	return m.feed, m.err
 }

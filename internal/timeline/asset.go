@@ -21,6 +21,8 @@ type Asset struct {
 	Digest       string // of its playlists
 	Multivariant *hls.Multivariant
 	Sources      []*Source // in the order of the multivariant playlist, each URL once
+	// Warnings say what of the asset is not used as it stands, for people.
+	Warnings []string
 }
 
 // Source is a playlist of an asset, with what the multivariant playlist says
@@ -44,7 +46,8 @@ type segments struct {
 	prelude  []uint32        // index in preludes, per segment; nil: none has one
 	preludes []prelude
 	breaks   []int          // indexes of segments that EXT-X-DISCONTINUITY stands before, without the first
-	cues     map[int]string // cue tags, whole lines, by the index of the segment they stand before
+	cues     map[int]string // cue tags, whole lines, by the index of the segment they stand before; len(): after the last
+	ranges   []dateRange    // ascending by start
 	longest  time.Duration
 }
 
@@ -102,7 +105,10 @@ func NewAsset(p *hls.Presentation, opts AssetOptions) (*Asset, error) {
 	if rewrite == nil {
 		rewrite = func(uri string) string { return uri }
 	}
-	a := &Asset{URI: p.URL, Digest: p.Digest(), Multivariant: p.Multivariant}
+	a := &Asset{
+		URI: p.URL, Digest: p.Digest(), Multivariant: p.Multivariant,
+		Warnings: slices.Concat(p.Warnings, p.Multivariant.Warnings),
+	}
 	byURI := make(map[string]*Source)
 	source := func(uri string) (*Source, error) {
 		if s := byURI[uri]; s != nil {
@@ -119,6 +125,13 @@ func NewAsset(p *hls.Presentation, opts AssetOptions) (*Asset, error) {
 			Container:   containerOf(m),
 			Independent: m.IndependentSegments || p.Multivariant.IndependentSegments,
 			segments:    newSegments(m, rewrite),
+		}
+		var dropped int
+		if s.ranges, dropped = newDateRanges(m); dropped > 0 {
+			a.warn(droppedRanges(dropped))
+		}
+		for _, w := range m.Warnings {
+			a.warn(w)
 		}
 		byURI[uri] = s
 		a.Sources = append(a.Sources, s)
@@ -151,6 +164,13 @@ func NewAsset(p *hls.Presentation, opts AssetOptions) (*Asset, error) {
 		s.describe(p.Multivariant)
 	}
 	return a, nil
+}
+
+// warn notes a warning once: the playlists of an asset are much alike.
+func (a *Asset) warn(text string) {
+	if !slices.Contains(a.Warnings, text) {
+		a.Warnings = append(a.Warnings, text)
+	}
 }
 
 // containerOf tells the format of a playlist's segments: an init section means
@@ -248,17 +268,13 @@ func newSegments(m *hls.Media, rewrite func(string) string) segments {
 		if seg.Discontinuity && i > 0 {
 			s.breaks = append(s.breaks, i)
 		}
-		if len(seg.Cues) > 0 {
-			if s.cues == nil {
-				s.cues = make(map[int]string)
-			}
-			s.cues[i] = strings.Join(seg.Cues, "\n") + "\n"
-		}
+		s.addCues(i, seg.Cues)
 		s.addPrelude(i, newPrelude(seg, m.MediaSequence+int64(i), rewrite), kept)
 		now += seg.Duration
 		s.ends = append(s.ends, now)
 		s.longest = max(s.longest, seg.Duration)
 	}
+	s.addCues(s.len(), m.TailCues)
 	s.at = append(s.at, uint32(len(b)))
 	s.text = string(b)
 	s.ends, s.at = slices.Clip(s.ends), slices.Clip(s.at)
@@ -287,6 +303,16 @@ func (s *segments) padded(missing time.Duration, like *segments, tag, uri string
 	}
 	p.text = string(b)
 	return &p
+}
+
+func (s *segments) addCues(i int, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	if s.cues == nil {
+		s.cues = make(map[int]string)
+	}
+	s.cues[i] = strings.Join(lines, "\n") + "\n"
 }
 
 // newPrelude writes out what a segment inherits from its own playlist.

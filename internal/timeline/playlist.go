@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"bytes"
 	"sort"
 	"strconv"
 	"time"
@@ -87,6 +88,7 @@ func (tl *Timeline) headBefore(k int, end int64, cut int, length func(*Entry) ti
 // k is another one.
 func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
 	now, own := tl.Window(k, t), tl.nextEnd(k, t)
+	ranges := tl.appendDateRanges(nil, t)
 	// What is listed on another track may move the head of all.
 	for at := t; ; {
 		next := own
@@ -96,7 +98,7 @@ func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
 			}
 		}
 		at = next
-		if !at.Before(own) || tl.Window(k, at) != now {
+		if !at.Before(own) || tl.Window(k, at) != now || !bytes.Equal(tl.appendDateRanges(nil, at), ranges) {
 			return at
 		}
 	}
@@ -147,6 +149,8 @@ func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int
 	dst = strconv.AppendInt(dst, tl.DiscontinuitySequence(k, w), 10)
 	dst = append(dst, '\n')
 
+	dst = tl.appendDateRanges(dst, t)
+
 	scope := scope{}
 	for n := w.First; n <= w.Last; n++ {
 		for cut+1 < len(tl.entries) && tl.entries[cut+1].Tracks[k].MediaSequence <= n {
@@ -163,10 +167,28 @@ func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int
 		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
 		dst = appendDate(dst, e.date(k, p))
 		dst = append(dst, '\n')
+		if p.index == e.first(k, p) {
+			dst = append(dst, tl.tailCues(k, n)...)
+		}
 		dst = append(dst, track.cues[p.index]...)
 		dst = append(dst, track.text[track.at[p.index]:track.at[p.index+1]]...)
 	}
 	return dst
+}
+
+// tailCues returns the cue tags that stand after the last segment of what ends
+// where segment n begins: they belong to the first segment at or after their
+// instant.
+func (tl *Timeline) tailCues(k int, n int64) string {
+	if n == tl.entries[0].Tracks[k].MediaSequence {
+		return ""
+	}
+	_, p := tl.segment(k, n-1)
+	track := &p.feed.tracks[k]
+	if p.index+1 != track.len() {
+		return "" // it was cut short
+	}
+	return track.cues[track.len()]
 }
 
 // appendDate appends a date rounded to milliseconds from its exact value, so
