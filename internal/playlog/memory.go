@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +25,8 @@ type memoryLog struct {
 	id       string
 	cuts     []Cut     // the last ones, keep to twice as many
 	settings *Settings // nil while cuts is empty
+	watched  time.Time
+	frozen   map[string][]byte // by digest
 }
 
 // NewMemory returns an empty store. Its clock is the process's. Of each log it
@@ -55,9 +58,19 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 	if l.id != id {
 		return m.page(l, 0), fmt.Errorf("%w: %s, not %s", ErrOtherLog, l.id, id)
 	}
+	page := func(after int64) Page {
+		p := m.page(l, after)
+		l.watched = time.Now().UTC()
+		return p
+	}
+	if len(cuts) == 0 {
+		p := page(0)
+		p.Cuts = nil
+		return p, nil
+	}
 	added, err := Decide(l.cuts, cuts, time.Now(), m.lead)
 	if err != nil {
-		return m.page(l, firstNumber(cuts)-1), err
+		return page(cuts[0].Number - 1), err
 	}
 	l.cuts = append(l.cuts, added...)
 	if len(added) > 0 && added[0].Settings != nil {
@@ -65,8 +78,54 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 	}
 	if extra := len(l.cuts) - m.keep; extra > m.keep {
 		l.cuts = slices.Clone(l.cuts[extra:])
+		l.forget()
 	}
-	return m.page(l, cuts[0].Number-1), nil
+	return page(cuts[0].Number - 1), nil
+}
+
+// forget drops what no cut names any more.
+func (l *memoryLog) forget() {
+	named := make(map[string]bool)
+	for _, c := range l.cuts {
+		named[c.Asset.Digest], named[c.Filler.Digest] = true, true
+	}
+	maps.DeleteFunc(l.frozen, func(digest string, _ []byte) bool { return !named[digest] })
+}
+
+// Freeze implements Log.
+func (m *Memory) Freeze(ctx context.Context, channel, id, digest string, data []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.log(channel)
+	if l.id != id {
+		return fmt.Errorf("%w: %s, not %s", ErrOtherLog, l.id, id)
+	}
+	if l.frozen == nil {
+		l.frozen = make(map[string][]byte)
+	}
+	l.frozen[digest] = slices.Clone(data)
+	return nil
+}
+
+// Frozen implements Log.
+func (m *Memory) Frozen(ctx context.Context, channel, id, digest string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.log(channel)
+	if l.id != id {
+		return nil, fmt.Errorf("%w: %s, not %s", ErrOtherLog, l.id, id)
+	}
+	data, ok := l.frozen[digest]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNotFrozen, digest)
+	}
+	return slices.Clone(data), nil
 }
 
 // Delete drops a channel's log; the next Read makes another with another id.
@@ -86,13 +145,9 @@ func (m *Memory) log(channel string) *memoryLog {
 }
 
 func (m *Memory) page(l *memoryLog, after int64) Page {
-	i, _ := slices.BinarySearchFunc(l.cuts, after+1, func(c Cut, n int64) int { return int(c.Number - n) })
-	return Page{ID: l.id, Now: time.Now().UTC(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:]), Settings: l.settings}
-}
-
-func firstNumber(cuts []Cut) int64 {
-	if len(cuts) == 0 {
-		return 1
+	if after < 0 && len(l.cuts) > 0 {
+		after += l.cuts[len(l.cuts)-1].Number
 	}
-	return cuts[0].Number
+	i, _ := slices.BinarySearchFunc(l.cuts, after+1, func(c Cut, n int64) int { return int(c.Number - n) })
+	return Page{ID: l.id, Now: time.Now().UTC(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:]), Settings: l.settings, Watched: l.watched}
 }

@@ -225,31 +225,49 @@ type Page struct {
 	// Settings are those in force after the last cut, whether or not Cuts has
 	// the one that brought them; nil: the log has no cut.
 	Settings *Settings
+	// Watched is when an engine last said that somebody watches, see Append,
+	// before the call that the page answers; zero: never. A channel that
+	// nobody watched for long is dormant.
+	Watched time.Time
 }
 
 // Log is a store of playout logs as an engine sees it. Implementations are
 // safe for concurrent use.
 type Log interface {
-	// Read returns the cuts of a channel's log with numbers above after. A log
-	// has an id before it has a cut.
+	// Read returns the cuts of a channel's log with numbers above after; of a
+	// negative after, the last -after cuts. A log has an id before it has a
+	// cut.
 	Read(ctx context.Context, channel string, after int64) (Page, error)
 
 	// Append adds a batch of cuts, all or none, to the log with this id: it is
 	// a compare-and-set on the number of the first. Cuts that are in the log
 	// already and equal count as appended. The page has the log from the first
 	// of the batch on, also when the error is ErrConflict: an engine then
-	// plays what is stored.
+	// plays what is stored. An append says that somebody watches the channel;
+	// an empty batch says only that, and its page has no cuts.
 	//
 	// Errors are ErrConflict, ErrTooLate, ErrOtherLog, ErrImplausible, or of
 	// the transport: then the outcome is unknown and the log must be read
 	// before anything is planned.
 	Append(ctx context.Context, channel, id string, cuts []Cut) (Page, error)
+
+	// Freeze keeps what an asset consisted of when it was planned, for as long
+	// as the log has a cut that names its digest: committed cuts are rendered
+	// from that, whatever happens to the origin. Data of a digest that is kept
+	// already may replace it (its query strings may be fresher). Errors are
+	// ErrOtherLog, ErrImplausible, or of the transport.
+	Freeze(ctx context.Context, channel, id, digest string, data []byte) error
+
+	// Frozen returns what Freeze kept. Errors are ErrOtherLog, ErrNotFrozen, or
+	// of the transport.
+	Frozen(ctx context.Context, channel, id, digest string) ([]byte, error)
 }
 
-// The errors of Append, wrapped with what is wrong.
+// The errors of a Log, wrapped with what is wrong.
 var (
 	ErrConflict    = errors.New("another cut has this number")
 	ErrTooLate     = errors.New("too_late: the cut starts within the store's lead")
 	ErrOtherLog    = errors.New("the log has another id")
 	ErrImplausible = errors.New("the cut does not fit the log")
+	ErrNotFrozen   = errors.New("no asset with this digest is kept beside the log")
 )

@@ -27,6 +27,8 @@ const (
 	appendRetry = 250 * time.Millisecond
 	// idle is how often a channel looks at things that nothing wakes it for.
 	idle = time.Minute
+	// recentCuts is how much of a log is read: more than any window reaches.
+	recentCuts = 100
 	// leastTarget is the least target duration that is settled on, unless the
 	// operator sets one.
 	leastTarget = 6 * time.Second
@@ -473,7 +475,7 @@ func (r *runner) preload(ctx context.Context) {
 func (r *runner) readLog(ctx context.Context) (playlog.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	return r.e.Log.Read(ctx, r.id, 0)
+	return r.e.Log.Read(ctx, r.id, -recentCuts)
 }
 
 // commit appends cuts to the log. After an error nothing of them is rendered:

@@ -40,6 +40,8 @@ func Run(t *testing.T, backend Backend) {
 		{"counters of tracks", counters},
 		{"implausible", implausible},
 		{"round trip", roundTrip},
+		{"watched", watched},
+		{"frozen", frozen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			backend(t, func(t *testing.T, log playlog.Log, advance func(time.Duration)) {
@@ -219,7 +221,7 @@ func storeTime(s *store) {
 	first := s.first()
 	for name, page := range map[string]playlog.Page{
 		"read": s.read(0), "append": s.append(first), "conflict": s.refuse(playlog.ErrConflict, changed(first)),
-		"refusal": s.refuse(playlog.ErrImplausible, playlog.Cut{Number: 7}), "empty batch": s.refuse(playlog.ErrImplausible),
+		"refusal": s.refuse(playlog.ErrImplausible, playlog.Cut{Number: 7}), "empty batch": s.append(),
 	} {
 		if passed := page.Now.Sub(before.Now); passed != 3*time.Second {
 			s.Errorf("%s: %s passed on the store's clock, 3s in truth", name, passed)
@@ -245,6 +247,50 @@ func readAfter(s *store) {
 	s.append(three)
 	for after, want := range [][]playlog.Cut{{one, two, three}, {two, three}, {three}, {}, {}} {
 		s.equal(s.read(int64(after)).Cuts, want...)
+	}
+	for last, want := range map[int64][]playlog.Cut{-1: {three}, -2: {two, three}, -3: {one, two, three}, -9: {one, two, three}} {
+		s.equal(s.read(last).Cuts, want...)
+	}
+}
+
+// watched: whoever reads the log knows when anybody watched last.
+func watched(s *store) {
+	if p := s.read(0); !p.Watched.IsZero() {
+		s.Errorf("before anybody watched: %s", p.Watched)
+	}
+	first := s.append().Now
+	s.advance(time.Minute)
+	p := s.append()
+	if d := p.Watched.Sub(first).Abs(); d > time.Second || len(p.Cuts) != 0 {
+		s.Errorf("an empty append: watched %s, want %s, with %d cuts", p.Watched, first, len(p.Cuts))
+	}
+	s.advance(time.Minute)
+	appended := s.append(s.first()).Now
+	s.advance(time.Minute)
+	if d := s.read(0).Watched.Sub(appended).Abs(); d > time.Second {
+		s.Errorf("an append of cuts counts too: %s off", d)
+	}
+}
+
+// frozen: what a committed cut was planned with can be had as long as the cut.
+func frozen(s *store) {
+	id := s.read(0).ID
+	if _, err := s.log.Frozen(s.Context(), channel, id, "digest"); !errors.Is(err, playlog.ErrNotFrozen) {
+		s.Errorf("nothing was frozen: %v", err)
+	}
+	for _, data := range []string{"old", "\x00\xff new"} {
+		if err := s.log.Freeze(s.Context(), channel, id, "digest", []byte(data)); err != nil {
+			s.Fatal(err)
+		}
+		if got, err := s.log.Frozen(s.Context(), channel, id, "digest"); err != nil || string(got) != data {
+			s.Errorf("frozen %q: %q, %v", data, got, err)
+		}
+	}
+	if err := s.log.Freeze(s.Context(), channel, "another", "digest", nil); !errors.Is(err, playlog.ErrOtherLog) {
+		s.Errorf("freeze beside another log: %v", err)
+	}
+	if _, err := s.log.Frozen(s.Context(), channel, "another", "digest"); !errors.Is(err, playlog.ErrOtherLog) {
+		s.Errorf("frozen beside another log: %v", err)
 	}
 }
 
@@ -592,7 +638,6 @@ func implausible(s *store) {
 			s.Errorf("%s: %v", f.name, err)
 		}
 	}
-	s.refuse(playlog.ErrImplausible)
 	batch := []playlog.Cut{two}
 	for len(batch) < 300 {
 		batch = append(batch, edit(s.next(batch[len(batch)-1]), func(c *playlog.Cut) { c.Start = batch[len(batch)-1].Start.Add(time.Second) }))
