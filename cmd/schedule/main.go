@@ -3,14 +3,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // the image has no zones of its own
 
 	"consuo/internal/asset"
+	"consuo/internal/schedule"
 	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
 	"consuo/internal/service"
@@ -22,10 +25,17 @@ type Config struct {
 	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file, or postgres://user:password@host:5432/database for several replicas"`
 	CORSWhitelist service.List `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
 	APIKeys       service.List `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
+	EngineURL     string       `envconfig:"ENGINE_URL" desc:"where viewers reach the engine, for links to channels; unset: port 8000 of the host that a request names"`
 }
 
 // Validate checks what the types don't.
-func (c *Config) Validate() error { return c.policy().Validate() }
+func (c *Config) Validate() error {
+	c.EngineURL = strings.TrimRight(c.EngineURL, "/")
+	if reason := schedule.CheckURI(c.EngineURL); c.EngineURL != "" && reason != "" {
+		return errors.Join(c.policy().Validate(), fmt.Errorf("ENGINE_URL=%q %s: want for instance https://live.example.com", c.EngineURL, reason))
+	}
+	return c.policy().Validate()
+}
 
 func (c *Config) policy() asset.Policy {
 	return asset.Policy{Hosts: c.OriginHosts, DenyPrivate: c.PrivateOrigins == "deny"}
@@ -56,7 +66,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	handler, err := schedulehttp.New(schedulehttp.Options{
 		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
-		Duration: asset.New(asset.Options{Policy: cfg.policy()}).Duration,
+		EngineURL: cfg.EngineURL,
+		Duration:  asset.New(asset.Options{Policy: cfg.policy()}).Duration,
 	})
 	if err == nil {
 		err = service.Run(ctx, service.Options{

@@ -37,6 +37,7 @@ func apiConfig() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "channels", Description: "Linear services made of VOD assets."},
 				{Name: "schedule", Description: "Events: planned airings of assets. Events of a channel don't overlap."},
+				{Name: "guide", Description: "For players and programme guides."},
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
@@ -97,8 +98,11 @@ func large(op huma.Operation) huma.Operation {
 }
 
 func tags(path string) []string {
-	if strings.HasPrefix(path, "/channels/{channelId}/schedule") {
+	switch {
+	case strings.HasPrefix(path, "/channels/{channelId}/schedule"):
 		return []string{"schedule"}
+	case strings.HasSuffix(path, "epg.xml"), strings.HasSuffix(path, ".m3u"), strings.HasSuffix(path, "/now"):
+		return []string{"guide"}
 	}
 	return []string{"channels"}
 }

@@ -38,6 +38,12 @@ type Options struct {
 	APIKeys []string
 	// Duration finds the end of events that are sent without one; nil refuses these.
 	Duration DurationProber
+	// EngineURL is where viewers reach the engine, for links to channels; "" is
+	// port 8000 of the host by which this service is reached.
+	EngineURL string
+	// AsRun tells what has aired; nil while there is no playout log: then guides
+	// have the planned times.
+	AsRun AsRun
 }
 
 // Sizes of request bodies in bytes; more is answered with 413.
@@ -99,6 +105,12 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, write("put-event", http.MethodPut, "/channels/{channelId}/schedule/{eventId}", "Change or plan an event", 404, 409, 412), h.putEvent)
 	huma.Register(h.api, write("delete-event", http.MethodDelete, "/channels/{channelId}/schedule/{eventId}", "Delete an event", 404, 412), h.deleteEvent)
 
+	huma.Register(h.api, read("now-next", "/channels/{channelId}/now", "What is on air now and next"), h.now)
+	huma.Register(h.api, read("channels-m3u", "/channels.m3u", "All channels as a playlist for Kodi, Jellyfin and other players"), h.channelsM3U)
+	huma.Register(h.api, read("epg", "/epg.xml", "Programme guide of all channels, XMLTV; from yesterday to two weeks ahead without a range"), h.guide)
+	huma.Register(h.api, read("channel-epg", "/channels/{channelId}/epg.xml", "Programme guide of a channel, XMLTV"), h.channelGuide)
+
+	h.documentText()
 	h.finishDocument()
 	h.documentLists()
 	if err := h.mountDocs(router); err != nil {
