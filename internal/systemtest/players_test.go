@@ -19,8 +19,8 @@ import (
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/playouthttp"
-	"consuo/internal/schedulehttp"
 	"consuo/internal/scheduleclient"
+	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
 	"consuo/internal/testneeds"
 
