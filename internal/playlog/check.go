@@ -154,10 +154,11 @@ func checkSource(s *Source, tracks int) error {
 
 // checkTime looks at when a cut starts. The head of a beginning (the first
 // batch of a log, a rebase) has to cover now: no window reaches back over it.
-// What follows the head in its batch may start in the past like it.
+// What follows the head in its batch may start in the past like it, and so may
+// what aired while the store was away.
 func checkTime(c *Cut, begins, head bool, now time.Time, lead time.Duration) error {
 	switch {
-	case !begins && c.Start.Before(now.Add(lead)):
+	case !begins && !c.Provisional && c.Start.Before(now.Add(lead)):
 		return fmt.Errorf("%w: cut %d starts %s from now, the lead is %s",
 			ErrTooLate, c.Number, c.Start.Sub(now).Round(time.Millisecond), lead)
 	case begins && c.Start.Before(now.Add(-maxPast)):

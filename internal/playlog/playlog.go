@@ -89,6 +89,9 @@ type Cut struct {
 	Reason Reason
 	Detail string // for people: what failed and why; may be empty
 	Rebase bool   // starts numbers afresh, see RebaseStep; a window never reaches back over it
+	// Provisional cuts aired while the store was away, so that they come too
+	// late for its lead. They are appended as long as their number is free.
+	Provisional bool
 
 	// Airing is the event that the cut airs or stands in for; nil in a gap
 	// that belongs to none.
@@ -204,10 +207,12 @@ func (c *Cut) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Equal says whether both cuts are the same to the last field. An append of an
-// equal cut counts as success: it is the retry of an append whose answer got
-// lost, or another engine that came to the same plan.
+// Equal says whether both cuts put the same on air with the same numbers. An
+// append of an equal cut counts as success: it is the retry of an append whose
+// answer got lost, or another engine that came to the same plan. How people
+// are told why, and when the store came to know, may differ.
 func (c Cut) Equal(o Cut) bool {
+	c.Detail, c.Provisional = o.Detail, o.Provisional
 	a, err := json.Marshal(c)
 	if err != nil {
 		return false

@@ -14,6 +14,7 @@ type wireCut struct {
 	Reason                Reason         `json:"reason"`
 	Detail                string         `json:"detail,omitempty"`
 	Rebase                bool           `json:"rebase,omitempty"`
+	Provisional           bool           `json:"provisional,omitempty"`
 	Airing                *wireAiring    `json:"airing,omitempty"`
 	Asset                 wireSource     `json:"asset"`
 	Loop                  bool           `json:"loop,omitempty"`
@@ -124,7 +125,7 @@ func (w *wireSettings) settings() *Settings {
 func toWire(c Cut) wireCut {
 	w := wireCut{
 		Number: c.Number, Start: c.Start.UnixNano(), Kind: c.Kind, Reason: c.Reason, Detail: c.Detail,
-		Rebase: c.Rebase, Asset: wireSource(c.Asset), Loop: c.Loop,
+		Rebase: c.Rebase, Provisional: c.Provisional, Asset: wireSource(c.Asset), Loop: c.Loop,
 		DiscontinuitySequence: c.DiscontinuitySequence, TargetDuration: c.TargetDuration,
 	}
 	if a := c.Airing; a != nil {
@@ -146,7 +147,7 @@ func toWire(c Cut) wireCut {
 func (w wireCut) cut() Cut {
 	c := Cut{
 		Number: w.Number, Start: instant(w.Start), Kind: w.Kind, Reason: w.Reason, Detail: w.Detail,
-		Rebase: w.Rebase, Asset: Source(w.Asset), Loop: w.Loop,
+		Rebase: w.Rebase, Provisional: w.Provisional, Asset: Source(w.Asset), Loop: w.Loop,
 		DiscontinuitySequence: w.DiscontinuitySequence, TargetDuration: w.TargetDuration,
 	}
 	if a := w.Airing; a != nil {

@@ -234,7 +234,7 @@ func storeTime(s *store) {
 
 // changed returns a cut with the same number that is not equal.
 func changed(c playlog.Cut) playlog.Cut {
-	c.Detail += "another"
+	c.Reason = playlog.Changed
 	return c
 }
 
@@ -380,7 +380,7 @@ func race(s *store) {
 				if n := len(logs[i]); n > 0 {
 					mine = s.next(logs[i][n-1])
 				}
-				mine.Detail = fmt.Sprintf("planner %d", i)
+				mine.Asset.URI = fmt.Sprintf("https://vod.example/%d", i)
 				page, err := s.log.Append(s.Context(), channel, id, []playlog.Cut{mine})
 				switch {
 				case err == nil:
