@@ -17,7 +17,13 @@ import (
 const slateBase = "http://slate.invalid/"
 
 // emptySubtitles is the URI of a WebVTT file without a cue.
-const emptySubtitles = "slate/" + slate.EmptyVTT
+const emptySubtitles = EmptySubtitles
+
+// EmptySubtitles is the URI of that file in playlists, relative to their folder.
+const EmptySubtitles = "slate/" + slate.EmptyVTT
+
+// Slate returns the slate in all its shapes as one asset, as channels play it.
+func Slate() (*timeline.Asset, error) { return builtinSlate() }
 
 // builtinSlate is the slate in all its shapes as one asset: mapping then picks
 // for each track of a channel the playlist that suits it.
