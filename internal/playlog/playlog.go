@@ -156,6 +156,9 @@ type Settings struct {
 	Version int
 }
 
+// Equal says whether both decide the same.
+func (s *Settings) Equal(o *Settings) bool { return Cut{Settings: s}.Equal(Cut{Settings: o}) }
+
 // Media is what a track carries.
 type Media string
 

@@ -41,6 +41,9 @@ type channel struct {
 	asked    atomic.Int64         // latest request, Unix nanoseconds
 	rendered atomic.Int64         // latest instant rendered, Unix nanoseconds
 	signal   chan struct{}        // wakes the goroutine; has room for one
+	// complete is the instant, Unix nanoseconds, up to which the log is known
+	// to say what airs: nothing is rendered beyond it.
+	complete atomic.Int64
 
 	mu       sync.Mutex
 	info     scheduleclient.Channel // guarded by mu, as all that follows
@@ -51,6 +54,7 @@ type channel struct {
 	stopped  bool               // for good: the channel was deleted
 	done     chan struct{}      // closed when the goroutine has ended
 	ready    chan struct{}      // closed when view is set
+	moved    chan struct{}      // closed when complete moves
 	problems []Problem          // the latest last
 	recent   []playlog.Cut      // the latest last
 	logState LogStatus
@@ -71,6 +75,37 @@ func newChannel(e *Engine, id string) *channel {
 		e: e, id: id, log: e.Logger.With("channel", id),
 		signal: make(chan struct{}, 1),
 		ready:  make(chan struct{}),
+		moved:  make(chan struct{}),
+	}
+}
+
+// horizon notes up to when may be rendered.
+func (c *channel) horizon(t time.Time) {
+	c.complete.Store(t.UnixNano())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.moved)
+	c.moved = make(chan struct{})
+}
+
+// await waits until an instant may be rendered. An engine that was stopped for
+// a while must first learn what others have put on air meanwhile. It does not
+// wait for ever: then the runner has gone on alone.
+func (c *channel) await(ctx context.Context, t time.Time) {
+	timer := time.NewTimer(2 * logTimeout)
+	defer timer.Stop()
+	for t.UnixNano() > c.complete.Load() {
+		c.mu.Lock()
+		moved := c.moved
+		c.mu.Unlock()
+		c.wake()
+		select {
+		case <-moved:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -189,7 +224,7 @@ func (c *channel) readSchedule() {
 	c.mu.Lock()
 	revision := c.info.Revision
 	c.mu.Unlock()
-	now := c.e.now()
+	now := c.e.Now()
 	s, err := c.e.Schedule.Schedule(ctx, c.id, now.Add(-knownBefore), now.Add(known))
 
 	c.mu.Lock()
@@ -219,7 +254,7 @@ func (c *channel) readSchedule() {
 // problem notes something for status and, when it is new, the log. c.mu is
 // held.
 func (c *channel) problem(uri, text string) {
-	p := Problem{Time: Instant{c.e.now()}, URI: Redacted(uri), Text: Redacted(text)}
+	p := Problem{Time: Instant{c.e.Now()}, URI: Redacted(uri), Text: Redacted(text)}
 	same := func(o Problem) bool { return o.URI == p.URI && o.Text == p.Text }
 	if i := slices.IndexFunc(c.problems, same); i >= 0 {
 		c.problems = slices.Delete(c.problems, i, i+1)

@@ -27,8 +27,8 @@ type schedule interface {
 	Schedule(ctx context.Context, channel string, start, end time.Time) (scheduleclient.Schedule, error)
 }
 
-// Options are what an engine is made of. All are required but SlateURI and
-// Delivery.
+// Options are what an engine is made of. All are required but SlateURI,
+// Delivery and Now.
 type Options struct {
 	Schedule   schedule
 	Log        playlog.Log
@@ -40,6 +40,7 @@ type Options struct {
 	Delivery   Delivery
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	Now        func() time.Time // store time, UTC; nil: the clock of the process
 }
 
 // Engine plays the channels of a schedule. It is safe for concurrent use.
@@ -79,6 +80,9 @@ const (
 
 // New returns an engine; Run starts it.
 func New(o Options) *Engine {
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Now().UTC() }
+	}
 	m := newMetrics(o.Registerer)
 	return &Engine{
 		Options:  o,
@@ -271,7 +275,7 @@ func (e *Engine) Playlist(ctx context.Context, id, track string) (*Document, err
 	if t == nil {
 		return nil, ErrUnknownTrack
 	}
-	return c.playlist(t)
+	return c.playlist(ctx, t)
 }
 
 // view returns what a channel shows, once there is something.
@@ -287,9 +291,6 @@ func (e *Engine) view(ctx context.Context, id string) (*view, *channel, error) {
 	v, err := c.wait(ctx)
 	return v, c, err
 }
-
-// now is store time.
-func (e *Engine) now() time.Time { return time.Now().UTC() }
 
 // Channels returns all channels, ordered by id.
 func (e *Engine) Channels(context.Context) []Summary {

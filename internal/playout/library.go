@@ -53,8 +53,9 @@ type assetKey struct{ uri, delivery string }
 // libraryEntry is guarded by library.mu.
 type libraryEntry struct {
 	asset   *timeline.Asset
-	err     error // why there is none; errLoading at first
-	loads   bool  // a load is under way
+	packed  []byte // its playlists, as they are kept beside a log
+	err     error  // why there is none; errLoading at first
+	loads   bool   // a load is under way
 	tries   int
 	retry   time.Time // no load before
 	wanted  time.Time
@@ -100,11 +101,11 @@ func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (
 
 // fetch loads an asset and wakes those who wait for it.
 func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d Delivery) {
-	asset, err := l.read(ctx, key.uri, d)
+	asset, packed, err := l.read(ctx, key.uri, d)
 
 	l.mu.Lock()
 	e.loads = false
-	e.asset, e.err = asset, err
+	e.asset, e.packed, e.err = asset, packed, err
 	if err != nil {
 		wait := min(firstRetry<<min(e.tries, 10), lastRetry)
 		e.tries++
@@ -123,33 +124,50 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 	}
 }
 
-func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, error) {
+func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, []byte, error) {
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	begun := time.Now()
-	a, err := l.make(ctx, uri, d)
+	a, packed, err := l.make(ctx, uri, d)
 	l.m.loaded(err, time.Since(begun))
-	return a, err
+	return a, packed, err
 }
 
 // make turns a panic into an error: whatever an asset may do to us, the other
 // channels stay on air.
-func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, err error) {
+func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, packed []byte, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
-			a, err = nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
+			a, packed, err = nil, nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
 		}
 	}()
 	p, err := l.load.Load(ctx, uri)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite})
+	if a, err = timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite}); err != nil {
+		return nil, nil, err
+	}
+	packed, err = pack(p)
+	return a, packed, err
+}
+
+// playlists returns what an asset of the library was made of, packed; nil if
+// it is not, or no longer, of the library.
+func (l *library) playlists(a *timeline.Asset) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.entries {
+		if e.asset == a {
+			return e.packed
+		}
+	}
+	return nil
 }
 
 // sweep forgets what nobody has wanted for long.

@@ -16,7 +16,7 @@ func (c *channel) summary() Summary {
 	events := c.events
 	c.mu.Unlock()
 	if v := c.view.Load(); v != nil {
-		now := c.e.now()
+		now := c.e.Now()
 		s.Now, s.Next = onAir(v.timeline(), now), upcoming(v.timeline(), events, now)
 	}
 	return s
@@ -24,7 +24,7 @@ func (c *channel) summary() Summary {
 
 // status returns all that is known of the channel.
 func (c *channel) status() Status {
-	now := c.e.now()
+	now := c.e.Now()
 	summary := c.summary()
 	s := Status{
 		ID: c.id, Name: summary.Name, State: summary.State, Degraded: summary.Degraded,

@@ -21,14 +21,8 @@ const (
 	mostSettling = 100
 	// preload is how long before its start an event's asset is loaded.
 	preload = 10 * time.Minute
-	// appendTimeout is when a request to the log counts as lost.
-	appendTimeout = 2 * time.Second
-	// appendRetry is how soon it is repeated.
-	appendRetry = 250 * time.Millisecond
 	// idle is how often a channel looks at things that nothing wakes it for.
 	idle = time.Minute
-	// recentCuts is how much of a log is read: more than any window reaches.
-	recentCuts = 100
 	// leastTarget is the least target duration that is settled on, unless the
 	// operator sets one.
 	leastTarget = 6 * time.Second
@@ -38,14 +32,12 @@ const (
 type runner struct {
 	*channel
 	woken    time.Time
-	logID    string
-	lead     time.Duration
 	settings *playlog.Settings
 	tl       *timeline.Timeline
 	feeds    map[*timeline.Asset]mapped
-	floor    playlog.Numbers // above what was published of a log that is no more
-	retry    time.Time       // when a failed asset is worth asking for again; zero: none is
-	schedule snapshot        // of the step
+	retry    time.Time // when a failed asset is worth asking for again; zero: none is
+	schedule snapshot  // of the step
+	logSync            // what is known of the log, and what it does not know yet
 }
 
 // mapped is an asset on the channel's tracks, or why it can't join.
@@ -66,7 +58,7 @@ type snapshot struct {
 func newRunner(c *channel) *runner {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &runner{channel: c, woken: c.e.now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped)}
+	return &runner{channel: c, woken: c.e.Now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped)}
 }
 
 // step does what is due and returns how long nothing will be.
@@ -74,23 +66,31 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	r.look()
 	r.retry = time.Time{}
 	var next time.Time
+	if r.tl != nil {
+		next = r.sync(ctx)
+	}
 	if r.tl == nil {
 		next = r.begin(ctx)
 	}
-	if r.tl != nil && r.isSlate() {
+	if r.tl != nil && isSlate(r.settings) && !r.alone() {
 		r.settle(ctx)
 	}
 	if r.tl != nil {
-		next = r.plan(ctx)
+		next = earlier(next, r.plan(ctx))
 		r.preload(ctx)
 	}
-	if !r.retry.IsZero() && (next.IsZero() || r.retry.Before(next)) {
-		next = r.retry
-	}
-	if next.IsZero() {
+	if next = earlier(next, r.retry); next.IsZero() {
 		return idle
 	}
-	return min(max(next.Sub(r.e.now()), 0), idle)
+	return min(max(next.Sub(r.e.Now()), 0), idle)
+}
+
+// earlier returns the earlier of two instants; a zero one is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (r *runner) look() {
@@ -106,25 +106,25 @@ func (r *runner) look() {
 // begin puts the channel on air: with the log as it is, if that says what the
 // schedule wants, else with a new beginning. It returns when to look again.
 func (r *runner) begin(ctx context.Context) time.Time {
-	now := r.e.now()
+	now := r.e.Now()
 	deadline := r.woken.Add(settling)
 	if now.Before(deadline) && (!r.schedule.read || r.expects(ctx, now)) {
 		return deadline
 	}
-	page, err := r.readLog(ctx)
+	page, err := r.read(ctx, -recentCuts)
 	if err != nil {
 		r.report("", fmt.Sprintf("playout log not read: %v", err))
-		return now.Add(appendRetry)
+		if now.Before(deadline) {
+			return now.Add(appendRetry)
+		}
+		// Nobody knows what the log says: better something on air than
+		// nothing. It is sorted out when the store is back.
+		settings, _ := r.decide(ctx)
+		r.beginAlone(settings)
+		return time.Time{}
 	}
-	r.logID, r.lead = page.ID, page.Lead
-	if len(page.Cuts) > 0 && r.settings != nil {
-		wait, ok := r.resume(ctx, page.Cuts)
-		if wait && now.Before(deadline) {
-			return deadline
-		}
-		if ok {
-			return time.Time{}
-		}
+	if len(page.Cuts) > 0 && r.resume(ctx, page) {
+		return time.Time{}
 	}
 	settings, wait := r.decide(ctx)
 	if wait && now.Before(deadline) {
@@ -132,15 +132,10 @@ func (r *runner) begin(ctx context.Context) time.Time {
 	}
 	number, floor := int64(1), r.floor
 	if n := len(page.Cuts); n > 0 {
-		// What the log says can't be rendered: begin above all it can have
-		// given out, a segment of a second or longer at a time.
-		last := page.Cuts[n-1]
-		number = last.Number + 1
-		elapsed := int64(now.Sub(last.Start)/time.Second) + playlog.RebaseStep
-		for _, p := range last.Tracks {
-			floor.MediaSequence = max(floor.MediaSequence, p.MediaSequence+elapsed)
-		}
-		floor.DiscontinuitySequence = max(floor.DiscontinuitySequence, last.DiscontinuitySequence+elapsed)
+		// What the log says can't be rendered: begin above all that it can
+		// have given out.
+		number = page.Cuts[n-1].Number + 1
+		floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
 	}
 	if err := r.rebase(ctx, settings, number, floor); err != nil {
 		return now.Add(appendRetry)
@@ -167,38 +162,44 @@ func (r *runner) expects(ctx context.Context, now time.Time) bool {
 	return false
 }
 
-// resume goes on with the cuts of a log. Where playout slept and the schedule
-// wants something else by now than what repeats since, it begins anew above
-// them. wait is true while an asset is still loading.
-func (r *runner) resume(ctx context.Context, cuts []playlog.Cut) (wait, ok bool) {
-	entries, wait := r.resolve(ctx, cuts)
+// resume goes on with the cuts of a log, if they can be rendered. An engine that
+// starts or wakes writes nothing: the last cut covers now. But where playout
+// slept and the schedule wants something else by now than what repeats since,
+// it begins anew above what the log has given out.
+func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
+	r.use(page.Settings)
+	entries := r.resolve(ctx, page.Cuts)
 	if len(entries) == 0 {
-		return wait, false
+		return false
 	}
-	r.tl = timeline.New(entries, r.e.Window)
-	now := r.e.now()
-	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, playlog.Numbers{}))
-	wanted := timeline.New(batch, r.e.Window).OnAir(now)
-	airs := r.tl.OnAir(now)
-	same := wanted.Kind == airs.Kind && (wanted.Airing == nil) == (airs.Airing == nil)
-	if same && airs.Airing != nil {
-		same = wanted.Airing.Same(airs.Airing)
+	r.tl, r.acked = timeline.New(entries, r.e.Window), page.Cuts[len(page.Cuts)-1].Number
+	now := r.e.Now()
+	above := r.tl.Above(now)
+	published := r.floor.MediaSequence > above.MediaSequence-playlog.RebaseStep
+	dormant := page.Watched.IsZero() || page.Now.Sub(page.Watched) > sleepAfter
+	if published || dormant && r.wantsElse(ctx, now) {
+		if r.rebase(ctx, r.settings, r.acked+1, highest(r.floor, above)) == nil {
+			return true
+		}
 	}
-	// An event that began on time is wanted even if its asset has ended.
-	if same || airs.Airing != nil && wanted.Airing.Same(airs.Airing) {
-		r.show()
-		return false, true
-	}
-	floor := r.tl.Above(now)
-	if r.rebase(ctx, r.settings, r.tl.Last().Number+1, floor) != nil {
-		r.show()
-	}
-	return false, true
+	r.show()
+	return true
 }
 
-// resolve puts cuts together with their feeds. Those before the first that can
-// be rendered are left out; none may be missing after it.
-func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []timeline.Entry, wait bool) {
+// wantsElse says whether a channel that began now would have something else on
+// air than the log says.
+func (r *runner) wantsElse(ctx context.Context, now time.Time) bool {
+	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, playlog.Numbers{}))
+	wanted, airs := timeline.New(batch, r.e.Window).OnAir(now), r.tl.OnAir(now)
+	if wanted.Airing == nil || airs.Airing == nil {
+		return wanted.Kind != airs.Kind || wanted.Airing != airs.Airing
+	}
+	return !wanted.Airing.Same(airs.Airing) // one that began on time may have ended
+}
+
+// resolve puts cuts together with their feeds. Those before the last that can't
+// be rendered are left out.
+func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []timeline.Entry) {
 	for _, cut := range cuts {
 		asset, err := r.source(ctx, cut.Asset)
 		var filler *timeline.Feed
@@ -206,23 +207,23 @@ func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []tim
 			filler, err = r.source(ctx, cut.Filler)
 		}
 		if err != nil {
-			wait = wait || errors.Is(err, errLoading)
+			r.report(cut.Asset.URI, fmt.Sprintf("cut %d can't be rendered: %v", cut.Number, err))
 			entries = nil
 			continue
 		}
 		entries = append(entries, timeline.NewEntry(cut, asset, filler))
 	}
-	return entries, wait
+	return entries
 }
 
-// source returns the feed that a cut names.
+// source returns the feed that a cut names, made of what the asset was when it
+// was planned.
 func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, error) {
 	asset, err := r.asset(ctx, s.URI)
-	if err != nil {
-		return nil, err
-	}
-	if asset.Digest != s.Digest {
-		return nil, fmt.Errorf("asset %s is another one than when it was planned", s.URI)
+	if err != nil || asset.Digest != s.Digest {
+		if asset, err = r.thaw(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	return timeline.NewFeed(r.settings, asset, s.Feeds, r.mapOptions(asset))
 }
@@ -243,7 +244,7 @@ func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error)
 // decide settles the channel's tracks from the first scheduled asset that
 // there is. wait is true while something that could change them is loading.
 func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait bool) {
-	now := r.e.now()
+	now := r.e.Now()
 	var first *timeline.Asset
 	var others []*timeline.Asset
 	seen := make(map[string]bool)
@@ -296,8 +297,6 @@ func provisionalSettings() *playlog.Settings {
 
 const slatePrefix = "slate-"
 
-func (r *runner) isSlate() bool { return isSlate(r.settings) }
-
 func isSlate(s *playlog.Settings) bool {
 	return len(s.Tracks[0].ID) > len(slatePrefix) && s.Tracks[0].ID[:len(slatePrefix)] == slatePrefix
 }
@@ -309,7 +308,7 @@ func (r *runner) settle(ctx context.Context) {
 	if wait || isSlate(settings) {
 		return
 	}
-	now := r.e.now()
+	now := r.e.Now()
 	if err := r.rebase(ctx, settings, r.tl.Last().Number+1, r.tl.Above(now)); err != nil {
 		r.report("", fmt.Sprintf("tracks not settled: %v", err))
 	}
@@ -318,19 +317,25 @@ func (r *runner) settle(ctx context.Context) {
 // rebase begins a log, or begins it anew, with a window that is full at once.
 func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number int64, floor playlog.Numbers) error {
 	old, oldFeeds := r.settings, r.feeds
-	r.settings, r.feeds = settings, make(map[*timeline.Asset]mapped)
-	entries := timeline.Begin(r.genesis(ctx, settings, r.e.now(), number, floor))
+	r.use(settings)
+	entries := timeline.Begin(r.genesis(ctx, r.settings, r.e.Now(), number, floor))
+	r.due, r.pending = nil, nil // it is above them
 	if err := r.commit(ctx, entries); err != nil {
 		r.settings, r.feeds = old, oldFeeds
 		return err
 	}
+	r.floor = playlog.Numbers{}
 	r.tl = timeline.New(entries, r.e.Window)
-	c := r.channel
-	c.mu.Lock()
-	c.settings = settings
-	c.mu.Unlock()
 	r.show()
 	return nil
+}
+
+// use takes over the settings of a log. Equal ones are left alone: what was
+// made with them stays true.
+func (r *runner) use(settings *playlog.Settings) {
+	if settings != nil && (r.settings == nil || !settings.Equal(r.settings)) {
+		r.settings, r.feeds = settings, make(map[*timeline.Asset]mapped)
+	}
 }
 
 // genesis gathers what a beginning at an instant depends on.
@@ -433,33 +438,49 @@ func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) 
 // until the schedule changes.
 func (r *runner) plan(ctx context.Context) time.Time {
 	for {
-		now := r.e.now()
-		planned, ok := r.tl.Plan(r.input(ctx, now))
-		if !ok {
-			return time.Time{}
+		now := r.e.Now()
+		planned := r.due
+		if planned == nil {
+			next, ok := r.tl.Plan(r.input(ctx, now))
+			if !ok {
+				return time.Time{}
+			}
+			if next.Commit.After(now) {
+				return next.Commit
+			}
+			planned = &next
 		}
-		if planned.Commit.After(now) {
-			return planned.Commit
+		before := r.tl.Last()
+		err := r.commit(ctx, []timeline.Entry{planned.Entry})
+		if r.tl == nil || r.tl.Last() != before {
+			return now // the log had something else: look at that first
 		}
-		target := r.tl.Last().TargetDuration
-		if err := r.commit(ctx, []timeline.Entry{planned.Entry}); err != nil {
-			return now.Add(appendRetry)
+		if err != nil {
+			if wait := r.holdOut(planned, now); !wait.IsZero() {
+				return wait
+			}
 		}
-		if planned.TargetDuration > target {
-			r.e.m.grown.Inc()
-			r.report(planned.Asset.URI, fmt.Sprintf("its segments are longer than the target duration of %s, which grows to %s: players may stall", target, planned.TargetDuration))
-		}
-		if a := planned.Airing; planned.Reason == playlog.Failed && a != nil {
-			r.report(a.URI, fmt.Sprintf("filler stands in for it: %s", planned.Detail))
-		}
+		r.due = nil
+		r.onAir(planned, before.TargetDuration)
 		r.tl = r.tl.With(now, planned.Entry)
 		r.show()
 	}
 }
 
+// onAir tells people what a cut may mean to them.
+func (r *runner) onAir(p *timeline.Planned, target time.Duration) {
+	if p.TargetDuration > target {
+		r.e.m.grown.Inc()
+		r.report(p.Asset.URI, fmt.Sprintf("its segments are longer than the target duration of %s, which grows to %s: players may stall", target, p.TargetDuration))
+	}
+	if a := p.Airing; p.Reason == playlog.Failed && a != nil {
+		r.report(a.URI, fmt.Sprintf("filler stands in for it: %s", p.Detail))
+	}
+}
+
 // preload asks for the assets that will be needed soon.
 func (r *runner) preload(ctx context.Context) {
-	now := r.e.now()
+	now := r.e.Now()
 	for _, ev := range r.schedule.events {
 		if ev.Start.After(now.Add(preload)) {
 			return
@@ -472,97 +493,14 @@ func (r *runner) preload(ctx context.Context) {
 	}
 }
 
-func (r *runner) readLog(ctx context.Context) (playlog.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
-	return r.e.Log.Read(ctx, r.id, -recentCuts)
-}
-
-// commit appends cuts to the log. After an error nothing of them is rendered:
-// what the log has by now decides how to go on.
-func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
-	cuts := make([]playlog.Cut, len(entries))
-	for i := range entries {
-		cuts[i] = entries[i].Cut
-	}
-	timed, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
-	page, err := r.e.Log.Append(timed, r.id, r.logID, cuts)
-	if err == nil {
-		r.committed(cuts)
-		return nil
-	}
-	switch {
-	case errors.Is(err, playlog.ErrConflict), errors.Is(err, playlog.ErrOtherLog):
-		r.e.m.conflicts.Inc()
-		r.mu.Lock()
-		r.logState.Conflicts++
-		r.mu.Unlock()
-		r.adopt(ctx, page)
-	default:
-		// What was appended, if anything, is found by reading the log.
-		r.report("", fmt.Sprintf("playout log: %v", err))
-		if page, readErr := r.readLog(ctx); readErr == nil {
-			r.adopt(ctx, page)
-		}
-	}
-	return err
-}
-
-func (r *runner) committed(cuts []playlog.Cut) {
-	for i := range cuts {
-		c := &cuts[i]
-		r.e.m.committed(c)
-		args := []any{"number", c.Number, "start", c.Start, "kind", string(c.Kind), "reason", string(c.Reason),
-			"uri", Redacted(c.Asset.URI).String()}
-		if c.Airing != nil {
-			args = append(args, "event", c.Airing.EventID, "scheduled", c.Airing.Start)
-		}
-		if c.Detail != "" {
-			args = append(args, "detail", Redacted(c.Detail).String())
-		}
-		r.log.Info("cut", args...)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.logState.ID, r.logState.Backend = r.logID, r.e.Backend
-	r.logState.LastNumber = cuts[len(cuts)-1].Number
-}
-
-// adopt goes on with the log as it is stored.
-func (r *runner) adopt(ctx context.Context, page playlog.Page) {
-	if page.ID != r.logID {
-		if r.tl != nil {
-			r.floor = r.tl.Above(r.e.now())
-		}
-		r.logID, r.lead, r.tl = page.ID, page.Lead, nil
-		r.mu.Lock()
-		r.recent = nil
-		r.mu.Unlock()
-		return
-	}
-	if r.tl == nil {
-		return // begin reads it again
-	}
-	last := r.tl.Last().Number
-	page.Cuts = slices.DeleteFunc(page.Cuts, func(c playlog.Cut) bool { return c.Number <= last })
-	for _, c := range page.Cuts {
-		if c.Settings != nil {
-			r.settings, r.feeds = c.Settings, make(map[*timeline.Asset]mapped)
-		}
-	}
-	if entries, _ := r.resolve(ctx, page.Cuts); len(entries) == len(page.Cuts) && len(entries) > 0 {
-		r.tl = r.tl.With(r.e.now(), entries...)
-		r.show()
-	}
-}
-
 // show publishes the timeline.
 func (r *runner) show() {
-	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl, r.e.now()))
+	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl, r.e.Now()))
 	c := r.channel
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.settings = r.settings
+	c.logState.ID, c.logState.LastNumber = r.logID, r.tl.Last().Number
 	for _, e := range r.tl.Entries() {
 		if n := len(c.recent); n == 0 || c.recent[n-1].Number < e.Number {
 			c.recent = append(c.recent, e.Cut)

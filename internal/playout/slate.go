@@ -93,3 +93,9 @@ var provisional = sync.OnceValues(func() (*timeline.Asset, error) {
 	}
 	return timeline.NewAsset(p, timeline.AssetOptions{})
 })
+
+// isBuiltin says whether an asset is the slate, which every engine has.
+func isBuiltin(a *timeline.Asset) bool {
+	slate, err := builtinSlate()
+	return err == nil && a.Digest == slate.Digest
+}

@@ -1,6 +1,7 @@
 package playout
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,9 +96,12 @@ func appendMultivariant(dst []byte, channel string, s *playlog.Settings) []byte 
 }
 
 // playlist returns the playlist of a track as it is now.
-func (c *channel) playlist(t *track) (*Document, error) {
+func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
 	if d := t.doc.Load(); d != nil && time.Now().Before(d.Changes) {
 		return d, nil
+	}
+	if now := c.e.Now(); now.UnixNano() > c.complete.Load() {
+		c.await(ctx, now)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,7 +109,7 @@ func (c *channel) playlist(t *track) (*Document, error) {
 	if d := t.doc.Load(); d != nil && local.Before(d.Changes) {
 		return d, nil
 	}
-	now := c.instant(c.e.now())
+	now := c.instant(c.e.Now())
 	tl := t.tl.Load()
 	d := NewDocument(tl.AppendPlaylist(make([]byte, 0, 4096), t.settings, t.index, now))
 	d.Changes = local.Add(tl.NextChange(t.index, now).Sub(now))

@@ -29,6 +29,14 @@ func NewEntry(cut playlog.Cut, asset, filler *Feed) Entry {
 	return Entry{Cut: cut, asset: asset, filler: filler}
 }
 
+// Assets returns the assets that the cut names.
+func (e *Entry) Assets() []*Asset {
+	if e.Loop {
+		return []*Asset{e.asset.Asset}
+	}
+	return []*Asset{e.asset.Asset, e.filler.Asset}
+}
+
 // Timeline is a playout log, or its latest part, with the feeds that its cuts
 // name. It says what airs at every instant. It is immutable.
 type Timeline struct {

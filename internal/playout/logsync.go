@@ -1,0 +1,414 @@
+package playout
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"consuo/internal/hls"
+	"consuo/internal/playlog"
+	"consuo/internal/timeline"
+)
+
+const (
+	// logTimeout is when a request to the log counts as lost (design §2, log
+	// protocol 3).
+	logTimeout = 2 * time.Second
+	// appendRetry is how soon one is repeated.
+	appendRetry = 250 * time.Millisecond
+	// logInterval is how often the log is read for the cuts of other engines:
+	// well within the lead, for which it then is complete.
+	logInterval = 2 * time.Second
+	// watchInterval is how often an engine says that somebody watches.
+	watchInterval = time.Minute
+	// recentCuts is how much of a log is read: more than any window reaches.
+	recentCuts = 100
+	// lastMoment is how long before its start a cut that the log can't be told
+	// of goes on air all the same.
+	lastMoment = time.Second
+	// maxFrozen bounds a frozen asset's playlists, in bytes of JSON.
+	maxFrozen = 256 << 20
+)
+
+// logSync is what a runner knows of its channel's log.
+type logSync struct {
+	logID   string
+	lead    time.Duration
+	acked   int64            // number of the last cut that the log is known to have
+	answer  time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
+	watched time.Time        // when it was last told that somebody watches
+	floor   playlog.Numbers  // above what was published of a log that is no more
+	pending []timeline.Entry // on air and not known to be in the log: made while the store was away
+	// due is a cut that the log could not be told of in time. It is what
+	// airs, unless the log turns out to have another.
+	due    *timeline.Planned
+	frozen map[string]bool            // digests that are kept beside the log
+	thawed map[string]*timeline.Asset // by digest
+}
+
+// alone says whether the engine plays on without the log: it is beyond what
+// the log's latest answer is complete for.
+func (r *runner) alone() bool { return r.e.Now().After(r.answer.Add(r.lead)) }
+
+// read reads the log and notes what every answer says.
+func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	page, err := r.e.Log.Read(ctx, r.id, after)
+	if err == nil && (r.tl == nil || page.ID == r.logID) {
+		r.logID = page.ID
+		r.heard(page)
+	}
+	return page, err
+}
+
+// heard notes an answer of the log, up to which and the lead beyond it may be
+// rendered.
+func (r *runner) heard(page playlog.Page) {
+	r.lead, r.answer = page.Lead, page.Now
+	r.horizon(page.Now.Add(page.Lead))
+}
+
+// sync learns what other engines have appended, and appends what aired while
+// the store was away. It returns when it is due again.
+func (r *runner) sync(ctx context.Context) time.Time {
+	now := r.e.Now()
+	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && now.Sub(r.watched) < watchInterval {
+		return r.answer.Add(logInterval)
+	}
+	if err := r.catchUp(ctx); err != nil {
+		if r.alone() {
+			r.goAlone()
+		}
+		return now.Add(max(appendRetry, min(logInterval, now.Sub(r.answer)/4)))
+	}
+	if now.Sub(r.watched) >= watchInterval && r.tl != nil {
+		ctx, cancel := context.WithTimeout(ctx, logTimeout)
+		defer cancel()
+		if page, err := r.e.Log.Append(ctx, r.id, r.logID, nil); err == nil {
+			r.watched = now
+			r.heard(page)
+		}
+	}
+	return r.e.Now().Add(logInterval)
+}
+
+// catchUp reads the log from the last known cut on. If that one is not there
+// as it was, or another cut has a number that was published, the log has
+// another history than players have seen.
+func (r *runner) catchUp(ctx context.Context) error {
+	page, err := r.read(ctx, r.acked-1)
+	if err != nil {
+		return err
+	}
+	if page.ID != r.logID {
+		r.replaced(page)
+		return nil
+	}
+	cuts := page.Cuts
+	if r.acked > 0 {
+		if len(cuts) == 0 || cuts[0].Number != r.acked || !r.published(cuts[0]) {
+			return r.diverged(ctx)
+		}
+		cuts = cuts[1:]
+	}
+	for len(cuts) > 0 && len(r.pending) > 0 {
+		if !r.pending[0].Equal(cuts[0]) {
+			return r.diverged(ctx)
+		}
+		r.acked = cuts[0].Number
+		cuts, r.pending = cuts[1:], r.pending[1:]
+	}
+	if len(cuts) > 0 {
+		r.adopt(ctx, cuts)
+	}
+	if len(r.pending) > 0 {
+		if err := r.push(ctx, r.pending); err != nil {
+			return err
+		}
+		r.pending = nil
+	}
+	return nil
+}
+
+// published says whether a stored cut is the one that is on air here.
+func (r *runner) published(c playlog.Cut) bool {
+	entries := r.tl.Entries()
+	i := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == c.Number })
+	return i < 0 || entries[i].Equal(c)
+}
+
+// adopt goes on with cuts that another engine appended.
+func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
+	r.due = nil
+	r.acked = cuts[len(cuts)-1].Number
+	for _, c := range cuts {
+		r.use(c.Settings)
+	}
+	entries := r.resolve(ctx, cuts)
+	if len(entries) == 0 {
+		return
+	}
+	if entries[0].Number == r.tl.Last().Number+1 {
+		r.tl = r.tl.With(r.e.Now(), entries...)
+	} else {
+		r.tl = timeline.New(entries, r.e.Window)
+	}
+	r.show()
+}
+
+// replaced drops all that is known of the log, which is no more: the channel
+// was made anew, or the store begins from nothing. Numbers go on above what
+// was published.
+func (r *runner) replaced(page playlog.Page) {
+	r.floor = r.tl.Above(r.e.Now())
+	r.logSync = logSync{logID: page.ID, floor: r.floor}
+	r.heard(page)
+	r.tl = nil
+	c := r.channel
+	c.mu.Lock()
+	c.recent = nil
+	c.mu.Unlock()
+	r.report("", "the playout log is another one than before: playout begins anew")
+}
+
+// diverged takes over the log where players have seen another history, above
+// both (design §2, log protocol 6).
+func (r *runner) diverged(ctx context.Context) error {
+	now := r.e.Now()
+	floor := r.tl.Above(now)
+	page, err := r.read(ctx, -recentCuts)
+	if err != nil {
+		return err
+	}
+	r.conflict()
+	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
+	number := int64(1)
+	if n := len(page.Cuts); n > 0 {
+		number = page.Cuts[n-1].Number + 1
+		r.use(page.Settings)
+		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
+			floor = highest(floor, timeline.New(entries, r.e.Window).Above(now))
+		} else {
+			floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
+		}
+	}
+	r.acked = number - 1
+	return r.rebase(ctx, r.settings, number, floor)
+}
+
+func (r *runner) conflict() {
+	r.e.m.conflicts.Inc()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logState.Conflicts++
+}
+
+// commit appends cuts to the log, after what is pending. After an error nothing
+// of them is rendered: what the log has by now decides how to go on.
+func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
+	if len(r.pending) > 0 {
+		if err := r.catchUp(ctx); err != nil {
+			return err
+		}
+		if r.tl == nil || r.acked != entries[0].Number-1 {
+			return playlog.ErrConflict // catching up has changed what is planned
+		}
+	}
+	err := r.push(ctx, entries)
+	switch {
+	case err == nil, errors.Is(err, playlog.ErrTooLate), ctx.Err() != nil:
+		return err
+	case errors.Is(err, playlog.ErrConflict):
+		r.conflict()
+	case !errors.Is(err, playlog.ErrOtherLog):
+		r.report("", fmt.Sprintf("playout log: %v", err))
+	}
+	// What the log has is found by reading it: after a conflict, and after an
+	// answer that got lost.
+	if r.tl != nil {
+		_ = r.catchUp(ctx) // the next step sees to it
+	}
+	return err
+}
+
+// push freezes the assets of cuts and appends them.
+func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
+	timed, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	cuts := make([]playlog.Cut, len(entries))
+	for i := range entries {
+		cuts[i] = entries[i].Cut
+		if err := r.freeze(timed, entries[i].Assets()...); err != nil {
+			return err
+		}
+	}
+	page, err := r.e.Log.Append(timed, r.id, r.logID, cuts)
+	if page.ID == r.logID {
+		r.heard(page)
+	}
+	if err != nil {
+		return err
+	}
+	r.acked, r.watched = cuts[len(cuts)-1].Number, page.Now
+	r.committed(cuts)
+	return nil
+}
+
+// holdOut says until when a cut that could not be appended is tried again;
+// zero: it is on air now, with or without the log. A cut that comes too late
+// for the lead is appended as a provisional one.
+func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
+	if now.Before(p.Start.Add(-r.lead)) {
+		return now.Add(appendRetry) // in time still, and planned again
+	}
+	p.Provisional = true
+	r.due = p
+	if now.Before(p.Start.Add(-lastMoment)) {
+		return now.Add(appendRetry)
+	}
+	r.pending = append(r.pending, p.Entry)
+	r.goAlone()
+	return time.Time{}
+}
+
+// goAlone tells those who wait for the log that it won't come.
+func (r *runner) goAlone() {
+	// A minute at a time: by then it has been tried again.
+	r.horizon(r.e.Now().Add(time.Minute))
+}
+
+// beginAlone puts a channel on air whose log nobody can read.
+func (r *runner) beginAlone(settings *playlog.Settings) {
+	r.lead = playlog.Lead
+	r.use(settings)
+	entries := timeline.Begin(r.genesis(r.e.life, r.settings, r.e.Now(), 1, r.floor))
+	r.pending, r.acked = entries, 0
+	r.tl = timeline.New(entries, r.e.Window)
+	r.goAlone()
+	r.show()
+}
+
+// committed tells people of cuts that are in the log.
+func (r *runner) committed(cuts []playlog.Cut) {
+	for i := range cuts {
+		c := &cuts[i]
+		r.e.m.committed(c)
+		args := []any{"number", c.Number, "start", c.Start, "kind", string(c.Kind), "reason", string(c.Reason),
+			"uri", Redacted(c.Asset.URI).String()}
+		if c.Airing != nil {
+			args = append(args, "event", c.Airing.EventID, "scheduled", c.Airing.Start)
+		}
+		if c.Detail != "" {
+			args = append(args, "detail", Redacted(c.Detail).String())
+		}
+		r.log.Info("cut", args...)
+	}
+}
+
+// freeze keeps assets beside the log before a cut names them: the cut is
+// rendered from that, whatever happens to the origin. The slate is everywhere.
+func (r *runner) freeze(ctx context.Context, assets ...*timeline.Asset) error {
+	for _, a := range assets {
+		if r.frozen[a.Digest] || isBuiltin(a) {
+			continue
+		}
+		data := r.e.library.playlists(a)
+		if data == nil {
+			continue // it was thawed: it is there
+		}
+		if err := r.e.Log.Freeze(ctx, r.id, r.logID, a.Digest, data); err != nil {
+			return fmt.Errorf("freeze %s: %w", a.URI, err)
+		}
+		if r.frozen == nil {
+			r.frozen = make(map[string]bool)
+		}
+		r.frozen[a.Digest] = true
+	}
+	return nil
+}
+
+// thaw returns an asset as it was when a cut was planned.
+func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, error) {
+	if a := r.thawed[s.Digest]; a != nil {
+		return a, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	data, err := r.e.Log.Frozen(ctx, r.id, r.logID, s.Digest)
+	if err != nil {
+		return nil, err
+	}
+	p, err := unpack(data)
+	if err != nil {
+		return nil, fmt.Errorf("frozen asset %s: %w", s.URI, err)
+	}
+	a, err := timeline.NewAsset(p, timeline.AssetOptions{Rewrite: r.schedule.delivery.Rewrite})
+	if err != nil {
+		return nil, err
+	}
+	if a.Digest != s.Digest {
+		return nil, fmt.Errorf("frozen asset %s has digest %s, its cut names %s", s.URI, a.Digest, s.Digest)
+	}
+	if r.thawed == nil {
+		r.thawed = make(map[string]*timeline.Asset)
+	}
+	r.thawed[s.Digest] = a
+	return a, nil
+}
+
+// pack is how an asset's playlists are kept beside a log.
+func pack(p *hls.Presentation) ([]byte, error) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func unpack(data []byte) (*hls.Presentation, error) {
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	p := new(hls.Presentation)
+	if err := json.NewDecoder(io.LimitReader(r, maxFrozen)).Decode(p); err != nil {
+		return nil, err
+	}
+	if p.Multivariant == nil {
+		return nil, errors.New("it has no multivariant playlist")
+	}
+	return p, nil
+}
+
+// highest returns the higher of two floors.
+func highest(a, b playlog.Numbers) playlog.Numbers {
+	return playlog.Numbers{
+		MediaSequence:         max(a.MediaSequence, b.MediaSequence),
+		DiscontinuitySequence: max(a.DiscontinuitySequence, b.DiscontinuitySequence),
+	}
+}
+
+// extrapolate returns numbers above all that a log can have given out by now
+// whose last cut can't be rendered: ten segments a second.
+func extrapolate(last *playlog.Cut, now time.Time) playlog.Numbers {
+	given := 10*int64(max(now.Sub(last.Start), 0)/time.Second) + playlog.RebaseStep
+	floor := playlog.Numbers{DiscontinuitySequence: last.DiscontinuitySequence + playlog.RebaseStep}
+	for _, p := range last.Tracks {
+		floor.MediaSequence = max(floor.MediaSequence, p.MediaSequence+given)
+	}
+	// One discontinuity a loop of filler; a store refuses more than it can
+	// account for.
+	floor.DiscontinuitySequence += int64(max(now.Sub(last.Start), 0) / (4 * time.Second))
+	return floor
+}
