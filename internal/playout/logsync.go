@@ -126,6 +126,10 @@ func (r *runner) catchUp(ctx context.Context) error {
 		cuts, r.pending = cuts[1:], r.pending[1:]
 	}
 	if len(cuts) > 0 {
+		// Others went on while this engine was alone, or stood still.
+		if rendered := time.Unix(0, r.rendered.Load()); r.tl.Contradicts(&cuts[0], rendered) {
+			return r.diverged(ctx)
+		}
 		r.adopt(ctx, cuts)
 	}
 	if len(r.pending) > 0 {

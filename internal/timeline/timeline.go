@@ -241,6 +241,20 @@ func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
 	return e, e.place(k, n-e.Tracks[k].MediaSequence)
 }
 
+// Contradicts says whether a cut that is about to follow the last one would
+// give other segments to numbers that have been listed by t.
+func (tl *Timeline) Contradicts(c *playlog.Cut, t time.Time) bool {
+	if len(c.Tracks) != len(tl.Last().Tracks) {
+		return false // it begins anew
+	}
+	for k := range c.Tracks {
+		if n, _ := tl.next(k, t); n > c.Tracks[k].MediaSequence {
+			return true
+		}
+	}
+	return false
+}
+
 // Above returns numbers that are above all that the log gives out by t, by
 // playlog.RebaseStep: where a rebase may begin. A cut that is committed and
 // starts later counts: other engines play it until they see the rebase.

@@ -1,0 +1,406 @@
+package playout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"consuo/internal/playlog"
+	"consuo/internal/playout"
+	"consuo/internal/scheduleclient"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// wire is the way of one engine to the shared log. It can be cut.
+type wire struct {
+	playlog.Log
+	mu  sync.Mutex
+	cut bool
+}
+
+var errCut = errors.New("connection refused")
+
+func (w *wire) isCut() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut {
+		return errCut
+	}
+	return nil
+}
+
+func (w *wire) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
+	if err := w.isCut(); err != nil {
+		return playlog.Page{}, err
+	}
+	return w.Log.Read(ctx, channel, after)
+}
+
+func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
+	if err := w.isCut(); err != nil {
+		return playlog.Page{}, err
+	}
+	return w.Log.Append(ctx, channel, id, cuts)
+}
+
+func (w *wire) set(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = cut
+}
+
+// replica is an engine of a cluster, with a clock that is off.
+type replica struct {
+	*playout.Engine
+	wire *wire
+	stop func()
+}
+
+// cluster is several engines on one log and one schedule, and an observer that
+// remembers which segment every media sequence number named, on any of them.
+type cluster struct {
+	*station
+	replicas []*replica
+	named    map[string]string // by track and number
+	last     map[string]int64  // by replica and track: numbers never go back on one engine
+	agree    bool              // all engines must name the same
+}
+
+func newCluster(t testing.TB, offsets ...time.Duration) *cluster {
+	c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
+	for i, offset := range offsets {
+		c.replicas = append(c.replicas, nil)
+		c.launch(i, offset)
+	}
+	return c
+}
+
+// launch starts a replica, or starts it anew with nothing remembered.
+func (c *cluster) launch(i int, offset time.Duration) {
+	r := &replica{wire: &wire{Log: c.log}}
+	s := newStation(c.TB, func(o *playout.Options) {
+		o.Schedule, o.Loader, o.Log, o.Backend = c.station, c.station, r.wire, playout.ScheduleBackend
+		o.Now = func() time.Time { return time.Now().UTC().Add(offset) }
+		o.Poll = 5*time.Second + time.Duration(i)*700*time.Millisecond // out of phase
+		o.Registerer = prometheus.NewRegistry()
+	})
+	r.Engine = s.Engine
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	r.stop = func() { cancel(); <-done }
+	c.replicas[i] = r
+}
+
+func (c *cluster) close() {
+	for _, r := range c.replicas {
+		r.stop()
+	}
+}
+
+// look reads every playlist of every replica.
+func (c *cluster) look() {
+	c.Helper()
+	for i, r := range c.replicas {
+		m, err := r.Multivariant(c.Context(), "one")
+		if err != nil {
+			c.Fatalf("%s: replica %d: %v", time.Now(), i, err)
+		}
+		for _, track := range tracks(m) {
+			d, err := r.Playlist(c.Context(), "one", track)
+			if err != nil {
+				c.Fatalf("%s: replica %d: %v", time.Now(), i, err)
+			}
+			c.observe(i, track, string(d.Body))
+		}
+	}
+}
+
+func (c *cluster) observe(i int, track, body string) {
+	c.Helper()
+	var n, broken int64
+	var date string
+	first := true
+	key := fmt.Sprint(i, track)
+	for line := range strings.Lines(body) {
+		line = strings.TrimSpace(line)
+		if v, ok := strings.CutPrefix(line, "#EXT-X-MEDIA-SEQUENCE:"); ok {
+			fmt.Sscan(v, &n)
+			if n < c.last[key] {
+				c.Errorf("%s: replica %d %s goes back from %d to %d", time.Now(), i, track, c.last[key], n)
+			}
+			c.last[key] = n
+		}
+		if v, ok := strings.CutPrefix(line, "#EXT-X-DISCONTINUITY-SEQUENCE:"); ok {
+			fmt.Sscan(v, &broken)
+		}
+		if line == "#EXT-X-DISCONTINUITY" {
+			broken++
+		}
+		if v, ok := strings.CutPrefix(line, "#EXT-X-PROGRAM-DATE-TIME:"); ok {
+			date = v
+		}
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, key := fmt.Sprintf("%s %s %d", line, date, broken), fmt.Sprint(track, n)
+		if !c.agree {
+			key = fmt.Sprint(i, key)
+		}
+		if before, ok := c.named[key]; ok && before != name {
+			c.Fatalf("%s: replica %d %s: %d is %s, was %s", time.Now(), i, track, n, name, before)
+		}
+		c.named[key] = name
+		n++
+		first = false
+	}
+	if first {
+		c.Errorf("%s: replica %d %s lists nothing", time.Now(), i, track)
+	}
+}
+
+func (c *cluster) watch(d time.Duration, then ...func()) {
+	c.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		c.look()
+		for _, f := range then {
+			f()
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// edit changes the schedule at random: what is on air, what comes, or all.
+func (c *cluster) edit(rng *rand.Rand) {
+	c.set(func() {
+		var events []scheduleclient.Event
+		at := -time.Duration(rng.IntN(60)) * time.Second
+		for at < 10*time.Minute {
+			length := time.Duration(10+rng.IntN(80)) * time.Second
+			events = append(events, event(string("abc"[rng.IntN(3)]), at, length))
+			at += length
+			if rng.IntN(3) == 0 {
+				at += time.Duration(rng.IntN(20)) * time.Second
+			}
+		}
+		c.events["one"] = events
+	})
+}
+
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		// A bubble begins in 2000, before the numbers of logs count.
+		time.Sleep(time.Until(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)))
+		test(t)
+	})
+}
+
+func TestReplicasAgreeWhileTheScheduleIsEdited(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 250*time.Millisecond, -250*time.Millisecond)
+		defer c.close()
+		rng := rand.New(rand.NewPCG(3, 4))
+		c.edit(rng)
+		c.watch(20*time.Minute, func() {
+			if rng.IntN(20) == 0 {
+				c.edit(rng)
+			}
+		})
+		c.same()
+	})
+}
+
+// same checks that all replicas with the same clock give the same bytes.
+func (c *cluster) same() {
+	c.Helper()
+	page, err := c.log.Read(c.Context(), "one", -1)
+	if err != nil || len(page.Cuts) == 0 {
+		c.Fatalf("log: %v", err)
+	}
+	for i, r := range c.replicas {
+		status, err := r.Status(c.Context(), "one")
+		if err != nil || status.Log.ID != page.ID {
+			c.Errorf("replica %d plays log %s, %v; the store has %s", i, status.Log.ID, err, page.ID)
+		}
+	}
+}
+
+func TestReplicasGiveTheSameBytes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0, 0)
+		defer c.close()
+		rng := rand.New(rand.NewPCG(5, 6))
+		c.edit(rng)
+		c.watch(10*time.Minute, func() {
+			if rng.IntN(40) == 0 {
+				c.edit(rng)
+			}
+			var bodies []string
+			for _, r := range c.replicas {
+				d, err := r.Playlist(t.Context(), "one", "v720")
+				if err != nil {
+					t.Fatal(err)
+				}
+				bodies = append(bodies, string(d.Body))
+			}
+			if len(slices.Compact(bodies)) != 1 {
+				t.Fatalf("%s: not the same bytes:\n%s", time.Now(), strings.Join(bodies, "\n"))
+			}
+		})
+	})
+}
+
+func TestReplicasAreKilledAndStarted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		offsets := []time.Duration{0, 200 * time.Millisecond, -200 * time.Millisecond}
+		c := newCluster(t, offsets...)
+		defer c.close()
+		rng := rand.New(rand.NewPCG(7, 8))
+		c.edit(rng)
+		before := int64(0)
+		c.watch(15*time.Minute, func() {
+			switch rng.IntN(60) {
+			case 0:
+				c.edit(rng)
+			case 1, 2:
+				i := rng.IntN(3)
+				c.replicas[i].stop()
+				c.launch(i, offsets[i])
+			case 3: // all of them
+				for i := range c.replicas {
+					c.replicas[i].stop()
+				}
+				for i := range c.replicas {
+					c.launch(i, offsets[i])
+				}
+			}
+		})
+		page, err := c.log.Read(t.Context(), "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cut := range page.Cuts {
+			if cut.Rebase {
+				before++
+			}
+		}
+		if before > 0 {
+			t.Errorf("%d rebases: players saw a jump", before)
+		}
+	})
+}
+
+func TestReplicasWithTheStoreAway(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 150*time.Millisecond, -150*time.Millisecond)
+		defer c.close()
+		rng := rand.New(rand.NewPCG(9, 10))
+		c.edit(rng)
+		c.watch(2 * time.Minute)
+		for _, away := range []time.Duration{5 * time.Second, 40 * time.Second, 8 * time.Minute} {
+			c.set(func() { c.away = errCut })
+			for _, r := range c.replicas {
+				r.wire.set(true)
+			}
+			c.watch(away)
+			c.set(func() { c.away = nil })
+			for _, r := range c.replicas {
+				r.wire.set(false)
+				c.watch(time.Duration(rng.IntN(3000)) * time.Millisecond)
+			}
+			c.watch(time.Minute)
+			c.edit(rng)
+			c.watch(time.Minute)
+		}
+		c.same()
+	})
+}
+
+func TestReplicaCutOffWhileTheScheduleIsEdited(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 100*time.Millisecond)
+		c.agree = false // two histories can't be one: never back, never reused
+		defer c.close()
+		rng := rand.New(rand.NewPCG(11, 12))
+		c.edit(rng)
+		c.watch(time.Minute)
+		c.replicas[1].wire.set(true)
+		for range 4 {
+			c.watch(30 * time.Second)
+			c.edit(rng)
+		}
+		c.replicas[1].wire.set(false)
+		c.watch(time.Minute)
+		// From then on they are one again.
+		c.agree, c.named = true, make(map[string]string)
+		c.watch(5 * time.Minute)
+		c.same()
+	})
+}
+
+func TestWokenByAnotherReplica(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.set(func() {
+			c.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute), event("b", time.Hour, 10*time.Minute)}
+		})
+		only := *c
+		only.replicas = c.replicas[:1]
+		only.watch(30 * time.Minute) // the second has no viewer
+		before, _ := c.log.Read(t.Context(), "one", -1)
+		c.watch(time.Minute) // its first request must not pause what the first airs
+		after, _ := c.log.Read(t.Context(), "one", -1)
+		if before.Cuts[0].Number != after.Cuts[0].Number {
+			t.Errorf("the log went from cut %d to %d", before.Cuts[0].Number, after.Cuts[0].Number)
+		}
+	})
+}
+
+func TestOriginGoneAfterTheCut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute)} })
+		c.watch(time.Minute)
+		c.set(func() { c.faults[uri("a")] = errors.New("status 404") })
+		c.replicas[0].stop()
+		c.launch(0, 0)
+		c.watch(time.Minute)
+		d, err := c.replicas[0].Playlist(t.Context(), "one", "v720")
+		if err != nil || !strings.Contains(lastLine(d.Body), "/a/") {
+			t.Errorf("a committed cut is not rendered from what was frozen: %s, %v", lastLine(d.Body), err)
+		}
+	})
+}
+
+func lastLine(body []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+	return lines[len(lines)-1]
+}
+
+func TestLogIsReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		rng := rand.New(rand.NewPCG(13, 14))
+		c.edit(rng)
+		c.watch(time.Minute)
+		c.log.(*playlog.Memory).Delete("one") // all is lost
+		c.named = make(map[string]string)
+		c.agree = false
+		c.watch(20 * time.Second)
+		c.agree, c.named = true, make(map[string]string)
+		c.watch(2 * time.Minute)
+		c.same()
+	})
+}
