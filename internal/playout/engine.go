@@ -28,7 +28,7 @@ type schedule interface {
 }
 
 // Options are what an engine is made of. All are required but SlateURI,
-// Delivery and Now.
+// Delivery, Now and Jumps.
 type Options struct {
 	Schedule   schedule
 	Log        playlog.Log
@@ -41,6 +41,9 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time // store time, UTC; nil: the clock of the process
+	// Jumps counts how often store time has jumped: what was rendered before
+	// is no longer comparable. nil: it never does.
+	Jumps func() int
 }
 
 // Engine plays the channels of a schedule. It is safe for concurrent use.
@@ -82,6 +85,9 @@ const (
 func New(o Options) *Engine {
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Now().UTC() }
+	}
+	if o.Jumps == nil {
+		o.Jumps = func() int { return 0 }
 	}
 	m := newMetrics(o.Registerer)
 	return &Engine{

@@ -48,6 +48,7 @@ type logSync struct {
 	// due is a cut that the log could not be told of in time. It is what
 	// airs, unless the log turns out to have another.
 	due    *timeline.Planned
+	jumps  int                        // of store time, that were followed
 	frozen map[string]bool            // digests that are kept beside the log
 	thawed map[string]*timeline.Asset // by digest
 }
@@ -79,6 +80,11 @@ func (r *runner) heard(page playlog.Page) {
 // the store was away. It returns when it is due again.
 func (r *runner) sync(ctx context.Context) time.Time {
 	now := r.e.Now()
+	if jumps := r.e.Jumps(); jumps != r.jumps {
+		if err := r.jumped(ctx, jumps); err != nil {
+			return now.Add(appendRetry)
+		}
+	}
 	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && now.Sub(r.watched) < watchInterval {
 		return r.answer.Add(logInterval)
 	}
@@ -97,6 +103,26 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		}
 	}
 	return r.e.Now().Add(logInterval)
+}
+
+// jumped begins anew after store time has jumped (design §2, log protocol 1):
+// what was rendered before may lie in the future now.
+func (r *runner) jumped(ctx context.Context, jumps int) error {
+	r.report("", "store time has jumped: playout begins anew")
+	rendered := r.rendered.Swap(0)
+	if err := r.rebase(ctx, r.settings, r.acked+1, r.tl.Above(later(r.e.Now(), time.Unix(0, rendered)))); err != nil {
+		r.rendered.CompareAndSwap(0, rendered)
+		return err
+	}
+	r.jumps = jumps
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // catchUp reads the log from the last known cut on. If that one is not there
@@ -172,7 +198,7 @@ func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
 // was published.
 func (r *runner) replaced(page playlog.Page) {
 	r.floor = r.tl.Above(r.e.Now())
-	r.logSync = logSync{logID: page.ID, floor: r.floor}
+	r.logSync = logSync{logID: page.ID, floor: r.floor, jumps: r.jumps}
 	r.heard(page)
 	r.tl = nil
 	c := r.channel

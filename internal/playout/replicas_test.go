@@ -404,3 +404,66 @@ func TestLogIsReplaced(t *testing.T) {
 		c.same()
 	})
 }
+
+// steps is a store whose clock is stepped. Engines notice after a few seconds.
+type steps struct {
+	playlog.Log
+	mu     sync.Mutex
+	offset time.Duration
+	jumps  int
+}
+
+func (s *steps) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().UTC().Add(s.offset)
+}
+
+func (s *steps) step(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset += by
+	s.jumps++
+}
+
+func (s *steps) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.jumps
+}
+
+func (s *steps) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
+	p, err := s.Log.Read(ctx, channel, after)
+	p.Now = s.now()
+	return p, err
+}
+
+func (s *steps) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
+	p, err := s.Log.Append(ctx, channel, id, cuts)
+	p.Now = s.now()
+	return p, err
+}
+
+func TestStoreTimeJumps(t *testing.T) {
+	for _, by := range []time.Duration{3 * time.Second, -3 * time.Second, 5 * time.Minute, -5 * time.Minute} {
+		t.Run(by.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
+				store := &steps{Log: c.log}
+				s := newStation(t, func(o *playout.Options) {
+					o.Schedule, o.Loader, o.Log, o.Backend = c.station, c.station, store, playout.ScheduleBackend
+					o.Now, o.Jumps = store.now, store.count
+				})
+				ctx, cancel := context.WithCancel(context.Background())
+				done := make(chan error, 1)
+				go func() { done <- s.Engine.Run(ctx) }()
+				c.replicas = []*replica{{Engine: s.Engine, stop: func() { cancel(); <-done }}}
+				defer c.close()
+				c.edit(rand.New(rand.NewPCG(15, 16)))
+				c.watch(time.Minute)
+				store.step(by)
+				c.watch(2 * time.Minute)
+			})
+		})
+	}
+}

@@ -58,7 +58,10 @@ type snapshot struct {
 func newRunner(c *channel) *runner {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &runner{channel: c, woken: c.e.Now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped)}
+	return &runner{
+		channel: c, woken: c.e.Now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped),
+		logSync: logSync{jumps: c.e.Jumps()},
+	}
 }
 
 // step does what is due and returns how long nothing will be.
