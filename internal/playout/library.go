@@ -17,6 +17,9 @@ import (
 // loader reads an asset from its origin.
 type loader interface {
 	Load(ctx context.Context, uri string) (*hls.Presentation, error)
+	// CheckDelivery warns of what would leave players black that load a
+	// segment.
+	CheckDelivery(ctx context.Context, segment string) (warnings []string)
 }
 
 const (
@@ -121,6 +124,14 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 	}
 	for c := range waiting {
 		c.wake()
+	}
+	if err != nil {
+		return
+	}
+	for _, warning := range l.load.CheckDelivery(ctx, asset.FirstURI()) {
+		for c := range waiting {
+			c.report(key.uri, warning)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type station struct {
 	faults   map[string]error         // by URI of an asset
 	delay    map[string]time.Duration // by URI of an asset
 	away     error                    // of the schedule
+	warnings []string                 // of every asset's delivery
 	lists    int                      // reads of the list
 }
 
@@ -75,6 +76,8 @@ func (s *station) Load(ctx context.Context, uri string) (*hls.Presentation, erro
 	}
 	return p, nil
 }
+
+func (s *station) CheckDelivery(context.Context, string) []string { return s.warnings }
 
 // set changes what the schedule or the origin have.
 func (s *station) set(change func()) {
@@ -322,6 +325,18 @@ func TestBadAssetsLeaveTheChannelOnAir(t *testing.T) {
 		}
 		v.until("/a/", 3*time.Minute) // after c, which never comes in time
 		v.check()
+	})
+}
+
+func TestDeliveryIsChecked(t *testing.T) {
+	onAir(t, func(t *testing.T, s *station) {
+		s.set(func() { s.warnings = []string{"no CORS"} })
+		s.set(func() { s.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute)} })
+		s.viewer().watch(5 * time.Second)
+		status, _ := s.Status(t.Context(), "one")
+		if len(status.Problems) != 1 || status.Problems[0].Text != "no CORS" || string(status.Problems[0].URI) != uri("a") {
+			t.Errorf("problems: %v", status.Problems)
+		}
 	})
 }
 

@@ -197,7 +197,9 @@ func (s *Source) describe(m *hls.Multivariant) {
 		s.Media = playlog.AudioTrack
 		if s.Rendition.Type == hls.Subtitles {
 			s.Media = playlog.SubtitleTrack
-			s.Container = playlog.WebVTT
+			if s.Container != playlog.FragmentMP4 { // IMSC1, or WebVTT in fMP4
+				s.Container = playlog.WebVTT
+			}
 			return
 		}
 		for _, v := range m.Variants {
@@ -287,6 +289,15 @@ func (s *segments) padded(missing time.Duration, like *segments, tag, uri string
 	p := *s
 	p.longest = max(s.longest, min(missing, like.longest))
 	p.ends, p.at, p.prelude = slices.Clone(s.ends), slices.Clone(s.at), slices.Clone(s.prelude)
+	// A gap is in the scope of what was in force; what is loaded in the place
+	// of subtitles is not encrypted.
+	scope := uint32(0)
+	if p.prelude != nil && tag != "" {
+		scope = p.prelude[len(p.prelude)-1]
+	} else if p.prelude != nil {
+		scope = uint32(len(s.preludes))
+		p.preludes = append(slices.Clone(s.preludes), prelude{})
+	}
 	b := []byte(s.text)
 	for missing > 0 {
 		d := min(missing, like.longest)
@@ -298,7 +309,7 @@ func (s *segments) padded(missing time.Duration, like *segments, tag, uri string
 		p.at = append(p.at, uint32(len(b)))
 		p.ends = append(p.ends, p.total()+d)
 		if p.prelude != nil {
-			p.prelude = append(p.prelude, p.prelude[len(p.prelude)-1])
+			p.prelude = append(p.prelude, scope)
 		}
 	}
 	p.text = string(b)
@@ -341,6 +352,9 @@ func newKeys(source []hls.Key, sequence int64, rewrite func(string) string) keys
 	for i := range list {
 		k := &list[i]
 		k.URI = rewrite(k.URI)
+		if k.IV != "" { // draft 4.2: upper-case digits
+			k.IV = "0x" + strings.ToUpper(k.IV[len("0x"):])
+		}
 		identity := k.KeyFormat == "" || k.KeyFormat == "identity"
 		if k.IV == "" && identity && (k.Method == "AES-128" || k.Method == "SAMPLE-AES") {
 			k.IV = fmt.Sprintf("0x%032X", sequence)
@@ -427,3 +441,10 @@ func isAudioCodec(c string) bool {
 
 // Duration returns the length of the asset: that of its first playlist.
 func (a *Asset) Duration() time.Duration { return a.Sources[0].total() }
+
+// FirstURI returns the URI of the asset's first segment, as players get it.
+func (a *Asset) FirstURI() string {
+	s := a.Sources[0]
+	line := strings.TrimSuffix(s.text[:s.at[1]], "\n")
+	return line[strings.LastIndexByte(line, '\n')+1:]
+}
