@@ -195,6 +195,11 @@ type Track struct {
 	Channels  string    `json:"channels,omitempty"`
 	GroupID   string    `json:"group_id,omitempty"` // of a rendition
 	Default   bool      `json:"default,omitempty"`
+	Forced    bool      `json:"forced,omitempty"`
+	Name      string    `json:"name,omitempty"` // of a rendition in the first asset
+	// Characteristics tell a commentary from the main sound.
+	Characteristics string `json:"characteristics,omitempty"`
+	VideoRange      string `json:"video_range,omitempty"` // "": SDR
 }
 
 // MarshalJSON writes times as integer nanoseconds, UTC, as design §2 wants it.

@@ -14,62 +14,102 @@ import (
 	"consuo/internal/playlog"
 )
 
-// Settle decides the tracks of a channel from its first scheduled asset, less
-// those that the others can't feed (an asset that can't feed the primary is
-// left out of that: it will be refused). BANDWIDTH is the greatest that any of
-// the assets brings to a variant.
-func Settle(first *Asset, others []*Asset) (*playlog.Settings, error) {
-	s := &playlog.Settings{Version: 6}
-	sourceOf := tracksOf(first, s)
-	if len(s.Tracks) == 0 {
+// Settle decides the tracks of a channel from its first scheduled asset: those
+// that the operator wants (none: all), less those that the other assets can't
+// feed. An asset that could feed no video track of what would be left, or no
+// audio track, does not count for those: it lists gaps, or is refused. The
+// first track is the primary. BANDWIDTH, CODECS and FRAME-RATE are the greatest
+// that any of the assets brings to a variant.
+func Settle(first *Asset, others []*Asset, wanted ...WantedTrack) (*playlog.Settings, error) {
+	rungs := rungsOf(first)
+	if len(rungs) == 0 {
 		return nil, fmt.Errorf("asset %s has neither video nor audio that a channel could be made of", first.URI)
+	}
+	rungs, err := choose(rungs, wanted, first)
+	if err != nil {
+		return nil, err
 	}
 	known := []*Asset{first}
 	for _, a := range others {
-		if _, err := mapTracks(s, a, MapOptions{}); err == nil {
+		if _, err := mapTracks(&playlog.Settings{Tracks: tracksOf(rungs)}, a, MapOptions{}); err == nil {
+			rungs = feedable(rungs, a)
 			known = append(known, a)
 		}
 	}
-	fed := func(t *playlog.Track) bool {
-		return t.Media == playlog.SubtitleTrack || !slices.ContainsFunc(known, func(a *Asset) bool { return feedOf(t, a) < 0 })
+	ids := make(map[string]bool)
+	for _, r := range rungs {
+		r.track.ID = trackID(&r.track, ids)
 	}
-	var tracks []playlog.Track
-	kept := make(map[*Source]string)
-	for i := range s.Tracks {
-		if i == 0 || fed(&s.Tracks[i]) {
-			tracks = append(tracks, s.Tracks[i])
-			kept[sourceOf[i]] = s.Tracks[i].ID
-		}
-	}
-	s.Tracks = tracks
+	s := &playlog.Settings{Version: 6, Multivariant: multivariantOf(rungs, known)}
+	s.Tracks = tracksOf(listed(rungs, &s.Multivariant))
 	for i := range s.Tracks {
 		if s.Tracks[i].Container != playlog.TS {
 			s.Version = 7
 		}
 	}
-	s.Multivariant = multivariantOf(first, kept, known, s.Tracks)
+	for _, r := range s.Multivariant.Renditions {
+		if strings.HasPrefix(r.InstreamID, "SERVICE") { // draft 8
+			s.Version = 7
+		}
+	}
 	return s, nil
 }
 
-// tracksOf lists the playlists of an asset as tracks, the first video one
-// first, and the source of each.
-func tracksOf(a *Asset, s *playlog.Settings) []*Source {
+// rungsOf lists the playlists of an asset, video first.
+func rungsOf(a *Asset) []*rung {
 	sources := slices.Clone(a.Sources)
 	slices.SortStableFunc(sources, func(x, y *Source) int { return cmp.Compare(mediaOrder(x.Media), mediaOrder(y.Media)) })
-	ids := make(map[string]bool)
+	var rungs []*rung
 	for _, src := range sources {
 		t := playlog.Track{Media: src.Media, Container: src.Container, Muxed: src.Muxed, Codecs: src.Codecs}
 		if len(src.Variants) > 0 {
 			v := src.Variants[0]
-			t.Width, t.Height, t.Bandwidth = v.Width, v.Height, v.Bandwidth
+			t.Width, t.Height, t.Bandwidth, t.VideoRange = v.Width, v.Height, v.Bandwidth, v.VideoRange
 		}
 		if r := src.Rendition; r != nil {
 			t.Language, t.Channels, t.GroupID, t.Default = r.Language, r.Channels, r.GroupID, r.Default
+			t.Name, t.Characteristics, t.Forced = r.Name, r.Characteristics, r.Forced
 		}
-		t.ID = trackID(&t, ids)
-		s.Tracks = append(s.Tracks, t)
+		rungs = append(rungs, &rung{track: t, source: src})
 	}
-	return sources
+	return rungs
+}
+
+func tracksOf(rungs []*rung) []playlog.Track {
+	tracks := make([]playlog.Track, len(rungs))
+	for i, r := range rungs {
+		tracks[i] = r.track
+	}
+	return tracks
+}
+
+// feedable leaves out what an asset can't feed, if something of the same media
+// is left then. Subtitles can be empty, and what the operator wants stays.
+func feedable(rungs []*rung, a *Asset) []*rung {
+	keeps := func(r *rung) bool {
+		return r.wanted || r.track.Media == playlog.SubtitleTrack || feedOf(&r.track, a) >= 0
+	}
+	return slices.DeleteFunc(slices.Clone(rungs), func(r *rung) bool {
+		return !keeps(r) && slices.ContainsFunc(rungs, func(o *rung) bool { return o.track.Media == r.track.Media && keeps(o) })
+	})
+}
+
+// listed returns the playlists that the multivariant playlist lists, in its
+// order: the first video variant is the primary.
+func listed(rungs []*rung, m *hls.Multivariant) []*rung {
+	var uris []string
+	for _, v := range m.Variants {
+		uris = append(uris, v.URI)
+	}
+	for _, r := range m.Renditions {
+		uris = append(uris, r.URI)
+	}
+	rungs = slices.DeleteFunc(slices.Clone(rungs), func(r *rung) bool { return !slices.Contains(uris, r.track.ID) })
+	slices.SortStableFunc(rungs, func(x, y *rung) int {
+		return cmp.Or(cmp.Compare(mediaOrder(x.track.Media), mediaOrder(y.track.Media)),
+			cmp.Compare(slices.Index(uris, x.track.ID), slices.Index(uris, y.track.ID)))
+	})
+	return rungs
 }
 
 func mediaOrder(m playlog.Media) int {
@@ -109,104 +149,6 @@ func trackID(t *playlog.Track, taken map[string]bool) string {
 	taken[name] = true
 	return name
 }
-
-// multivariantOf copies what the first asset says of the playlists that became
-// tracks, each under its track's id.
-func multivariantOf(first *Asset, kept map[*Source]string, known []*Asset, tracks []playlog.Track) hls.Multivariant {
-	ids := make(map[string]string) // by the URI in the asset
-	for src, id := range kept {
-		for _, v := range src.Variants {
-			ids[v.URI] = id
-		}
-		if src.Rendition != nil {
-			ids[src.Rendition.URI] = id
-		}
-	}
-	m := hls.Multivariant{IndependentSegments: true}
-	for _, a := range known {
-		for _, src := range a.Sources {
-			m.IndependentSegments = m.IndependentSegments && (src.Independent || src.Media != playlog.VideoTrack)
-		}
-	}
-	groups := make(map[string]bool)
-	for _, v := range first.Multivariant.Variants {
-		id, ok := ids[v.URI]
-		if !ok {
-			continue
-		}
-		t := &tracks[slices.IndexFunc(tracks, func(t playlog.Track) bool { return t.ID == id })]
-		v.URI, v.StableVariantID, v.Score, v.Video = id, "", "", ""
-		for _, a := range known[1:] {
-			if i := feedOf(t, a); i >= 0 && len(a.Sources[i].Variants) > 0 {
-				fed := a.Sources[i].Variants[0]
-				v.Bandwidth = max(v.Bandwidth, fed.Bandwidth)
-				v.AverageBandwidth = max(v.AverageBandwidth, fed.AverageBandwidth)
-			}
-		}
-		// BANDWIDTH is REQUIRED (draft 4.4.6.2); an asset that was given as a
-		// media playlist says nothing of it.
-		if v.Bandwidth == 0 {
-			v.Bandwidth = unknownBandwidth
-		}
-		groups[v.Audio], groups[v.Subtitles], groups[v.ClosedCaptions] = true, true, true
-		m.Variants = append(m.Variants, v)
-	}
-	for _, r := range first.Multivariant.Renditions {
-		if !groups[r.GroupID] || r.Type == hls.Video {
-			continue
-		}
-		if r.URI != "" {
-			id, ok := ids[r.URI]
-			if !ok {
-				continue
-			}
-			r.URI = id
-		}
-		r.StableRenditionID = ""
-		r.Autoselect = r.Autoselect || r.Default // draft 4.4.6.1: what is the default may be selected
-		m.Renditions = append(m.Renditions, r)
-	}
-	// A group that lost its renditions must not be named.
-	for i := range m.Variants {
-		v := &m.Variants[i]
-		for _, group := range []struct {
-			id   *string
-			kind hls.RenditionType
-		}{{&v.Audio, hls.Audio}, {&v.Subtitles, hls.Subtitles}, {&v.ClosedCaptions, hls.ClosedCaptions}} {
-			if *group.id != "NONE" && !slices.ContainsFunc(m.Renditions, func(r hls.Rendition) bool {
-				return r.Type == group.kind && r.GroupID == *group.id
-			}) {
-				*group.id = ""
-			}
-		}
-	}
-	captionsNone(m.Variants)
-	return m
-}
-
-// captionsNone makes CLOSED-CAPTIONS=NONE stand on all variants or on none, as
-// draft 4.4.6.2 demands: a variant without the attribute has no captions that
-// anybody knows of, but a group of captions on one can't be denied on another.
-func captionsNone(variants []hls.Variant) {
-	isNone := func(v hls.Variant) bool { return v.ClosedCaptions == "NONE" }
-	isGroup := func(v hls.Variant) bool { return v.ClosedCaptions != "" && !isNone(v) }
-	if !slices.ContainsFunc(variants, isNone) {
-		return
-	}
-	value := "NONE"
-	if slices.ContainsFunc(variants, isGroup) {
-		value = ""
-	}
-	for i := range variants {
-		if !isGroup(variants[i]) {
-			variants[i].ClosedCaptions = value
-		}
-	}
-}
-
-// unknownBandwidth stands for a variant of which nothing is said, in bits per
-// second: what a 720p rendition often has.
-const unknownBandwidth = 3_000_000
 
 // Errors of mapping an asset on the tracks of a channel, wrapped with what is
 // wrong.
@@ -270,15 +212,18 @@ func feed(settings *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*
 	feeds = slices.Clone(feeds)
 	sources := make([]*segments, len(feeds))
 	video := make([]bool, len(feeds))
-	timing := &a.Sources[max(feeds[0], 0)].segments
+	// The first track that the asset feeds gives the others its timing.
+	lead := max(slices.IndexFunc(feeds, func(i int) bool { return i >= 0 }), 0)
+	timing := &a.Sources[max(feeds[lead], 0)].segments
 	for k, i := range feeds {
 		t := &settings.Tracks[k]
-		if i >= 0 {
+		switch {
+		case i >= 0:
 			sources[k] = &a.Sources[i].segments
-		} else if t.Media == playlog.SubtitleTrack {
-			sources[k] = standIn(timing, "", opts.EmptySubtitles)
-		} else {
-			sources[k] = standIn(timing, gapTag, gapURI(timing))
+		case t.Container == playlog.WebVTT:
+			sources[k] = standIn(timing, "", opts.EmptySubtitles, "")
+		default:
+			sources[k] = standIn(timing, gapTag, gapURI(timing), gapMap(t, a, timing))
 		}
 		video[k] = t.Media == playlog.VideoTrack
 	}
@@ -286,7 +231,7 @@ func feed(settings *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*
 	// than the hole of one segment: players would wait for it.
 	for k, s := range sources {
 		if missing := timing.total() - s.total(); missing > s.longest {
-			if settings.Tracks[k].Media == playlog.SubtitleTrack {
+			if settings.Tracks[k].Container == playlog.WebVTT {
 				sources[k] = s.padded(missing, timing, "", opts.EmptySubtitles)
 			} else {
 				sources[k] = s.padded(missing, timing, gapTag, gapURI(timing))
@@ -307,9 +252,29 @@ func gapURI(beside *segments) string {
 	return uri[:strings.LastIndexByte(uri, '/')+1] + "gap"
 }
 
-// standIn makes segments of another playlist's lengths that all have one URI.
-func standIn(like *segments, tag, uri string) *segments {
+// gapMap returns the EXT-X-MAP of gaps on an fMP4 track: a segment must not
+// have one or not by what happens to stand before it in the window. Nobody has
+// to load it; it is one that could be loaded, of the same media if there is any.
+func gapMap(t *playlog.Track, a *Asset, timing *segments) string {
+	if t.Container != playlog.FragmentMP4 {
+		return ""
+	}
+	for _, src := range a.Sources {
+		if src.Media == t.Media && src.Container == t.Container {
+			return src.before(0).init
+		}
+	}
+	return timing.before(0).init
+}
+
+// standIn makes segments of another playlist's lengths that all have one URI
+// and one init section.
+func standIn(like *segments, tag, uri, init string) *segments {
 	s := &segments{ends: like.ends, breaks: like.breaks, longest: like.longest}
+	if init != "" {
+		s.prelude = make([]uint32, len(like.ends))
+		s.preludes = []prelude{{init: init}}
+	}
 	var b []byte
 	for i := range like.ends {
 		s.at = append(s.at, uint32(len(b)))
@@ -324,17 +289,55 @@ func standIn(like *segments, tag, uri string) *segments {
 
 func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
 	feeds := make([]int, len(s.Tracks))
+	leads := false // it has something for the tracks of the primary's media
 	for k := range s.Tracks {
 		t := &s.Tracks[k]
 		feeds[k] = feedOf(t, a)
-		if i := feeds[k]; i >= 0 && t.Media == playlog.SubtitleTrack && WholeTarget(a.Sources[i].longest) > opts.TargetDuration {
+		if i := feeds[k]; i >= 0 && t.Container == playlog.WebVTT && WholeTarget(a.Sources[i].longest) > opts.TargetDuration {
 			feeds[k] = -1
 		}
+		leads = leads || feeds[k] >= 0 && t.Media == s.Tracks[0].Media
 	}
-	if feeds[0] < 0 && !opts.LastResort {
-		return nil, whyNot(&s.Tracks[0], a)
+	if opts.LastResort {
+		return feeds, nil
 	}
-	return feeds, nil
+	if !leads {
+		return nil, whyNot(s.Tracks, a)
+	}
+	return feeds, silenced(s.Tracks, feeds, a)
+}
+
+// silenced refuses an asset whose sound could be played but for the container
+// that it is in: an event without sound is no event. One that has no sound, or
+// in other codecs, plays with gaps there.
+func silenced(tracks []playlog.Track, feeds []int, a *Asset) error {
+	for k := range tracks {
+		if tracks[k].Media == playlog.AudioTrack && feeds[k] >= 0 {
+			return nil
+		}
+	}
+	for k := range tracks {
+		t := &tracks[k]
+		for _, src := range a.Sources {
+			if t.Media == playlog.AudioTrack && src.Media == t.Media && src.Container != t.Container && sameCodecs(t.Codecs, src.Codecs) {
+				return fmt.Errorf("%w: the channel's audio is %s, the asset's is %s", ErrShape, containerName(t.Container), containerName(src.Container))
+			}
+		}
+	}
+	return nil
+}
+
+// containerName is a container as people say it.
+func containerName(c playlog.Container) string {
+	switch c {
+	case playlog.TS:
+		return "MPEG-TS"
+	case playlog.FragmentMP4:
+		return "fMP4"
+	case playlog.PackedAudio:
+		return "packed audio"
+	}
+	return string(c)
 }
 
 // feedOf returns the index of the asset's playlist that suits a track best, or
@@ -380,31 +383,100 @@ func families(codecs string) string {
 	return strings.Join(slices.Compact(names), ",")
 }
 
-// distance orders the playlists that fit a track, the nearest first.
+// distance orders the playlists that fit a track, the nearest first: video by
+// resolution, then bandwidth; audio by channels, then language, then what it is
+// for, then default (design §2). Subtitles of another language, or forced where
+// the track's are not, are none: the distance is infinite.
 func distance(t *playlog.Track, src *Source) float64 {
 	var d float64
 	if t.Media == playlog.VideoTrack {
 		v := src.Variants[0]
+		if cmp.Or(t.VideoRange, "SDR") != cmp.Or(v.VideoRange, "SDR") {
+			d += 10_000
+		}
 		d += 1000 * ratio(float64(t.Width*t.Height), float64(v.Width*v.Height))
 		return d + ratio(float64(t.Bandwidth), float64(v.Bandwidth))
 	}
 	r := cmp.Or(src.Rendition, &hls.Rendition{})
-	if t.Channels != r.Channels {
+	language := languageDistance(t.Language, r.Language)
+	if t.Media == playlog.SubtitleTrack && (language >= otherLanguage || t.Forced != r.Forced) {
+		return math.Inf(1)
+	}
+	if t.Channels != "" && r.Channels != "" && channels(t.Channels) != channels(r.Channels) {
 		d += 1000
 	}
-	if !strings.EqualFold(t.Language, r.Language) {
-		d += 100
-		if t.Media == playlog.SubtitleTrack {
-			return math.Inf(1) // subtitles in another language are none
+	d += language
+	for _, differs := range []struct {
+		is    bool
+		costs float64
+	}{
+		{t.Characteristics != r.Characteristics, 50},
+		{t.Default != r.Default, 10},
+		{t.Channels != r.Channels, 2}, // 16/JOC and 16/-
+		{t.GroupID != r.GroupID, 1},
+		{t.Name != r.Name, 0.5},
+	} {
+		if differs.is {
+			d += differs.costs
 		}
 	}
-	if t.Default != r.Default {
-		d += 10
-	}
-	if t.GroupID != r.GroupID {
-		d++
+	if len(src.Variants) > 0 { // audio-only variants
+		d += 0.1 * ratio(float64(t.Bandwidth), float64(src.Variants[0].Bandwidth))
 	}
 	return d
+}
+
+// channels is the number in a CHANNELS attribute, "6" of "6/JOC".
+func channels(s string) string {
+	n, _, _ := strings.Cut(s, "/")
+	return n
+}
+
+// otherLanguage is the distance of two languages that have nothing in common.
+const otherLanguage = 100
+
+// languageDistance compares two BCP 47 tags: 0 for the same, little for two
+// varieties of a language.
+func languageDistance(a, b string) float64 {
+	a, b = canonicalLanguage(a), canonicalLanguage(b)
+	if a == b {
+		return 0
+	}
+	x, _, _ := strings.Cut(a, "-")
+	y, _, _ := strings.Cut(b, "-")
+	if x == y {
+		return 5
+	}
+	return otherLanguage
+}
+
+// canonicalLanguage writes a language tag in lower case and with the short
+// code of the language: packagers write eng for en, and und for nothing.
+func canonicalLanguage(tag string) string {
+	tag = strings.ReplaceAll(strings.ToLower(tag), "_", "-")
+	primary, rest, _ := strings.Cut(tag, "-")
+	if short, ok := shortCodes[primary]; ok {
+		tag = short
+		if rest != "" {
+			tag += "-" + rest
+		}
+	}
+	if tag == "und" {
+		return ""
+	}
+	return tag
+}
+
+// shortCodes has the two-letter codes of ISO 639-2's three-letter ones, for
+// the languages that VODs are commonly in.
+var shortCodes = map[string]string{
+	"ara": "ar", "bul": "bg", "cat": "ca", "ces": "cs", "chi": "zh", "cze": "cs", "dan": "da", "deu": "de", "dut": "nl",
+	"ell": "el", "eng": "en", "est": "et", "eus": "eu", "fas": "fa", "fin": "fi", "fra": "fr", "fre": "fr", "ger": "de",
+	"gle": "ga", "glg": "gl", "gre": "el", "heb": "he", "hin": "hi", "hrv": "hr", "hun": "hu", "ice": "is", "ind": "id",
+	"isl": "is", "ita": "it", "jpn": "ja", "kor": "ko", "lav": "lv", "lit": "lt", "may": "ms", "msa": "ms", "nld": "nl",
+	"nno": "nn", "nob": "nb", "nor": "no", "per": "fa", "pol": "pl", "por": "pt", "ron": "ro", "rum": "ro", "rus": "ru",
+	"slk": "sk", "slo": "sk", "slv": "sl", "spa": "es", "sqi": "sq", "srp": "sr", "swe": "sv", "tha": "th", "tur": "tr",
+	"ukr": "uk", "vie": "vi", "wel": "cy", "cym": "cy", "zho": "zh",
 }
 
 // ratio says how far apart two sizes are; 0: equal or unknown.
@@ -415,28 +487,27 @@ func ratio(a, b float64) float64 {
 	return math.Abs(math.Log(a / b))
 }
 
-// whyNot tells why no playlist of an asset suits a track.
-func whyNot(t *playlog.Track, a *Asset) error {
+// whyNot tells why no playlist of an asset suits any track of the primary's
+// media.
+func whyNot(tracks []playlog.Track, a *Asset) error {
 	shape := func(c playlog.Container, muxed bool, m playlog.Media) string {
-		words := []string{string(c)}
-		if m == playlog.VideoTrack && muxed {
-			words = append(words, "muxed")
-		} else if m == playlog.VideoTrack {
-			words = append(words, "with audio apart")
-		} else {
-			words = append(words, string(m), "only")
+		switch {
+		case m == playlog.AudioTrack:
+			return containerName(c) + ", audio only"
+		case muxed:
+			return containerName(c) + " with video and audio together"
 		}
-		return strings.Join(words, " ")
+		return containerName(c) + " with audio apart"
 	}
+	t := &tracks[0]
 	var offers []string
 	for _, src := range a.Sources {
 		if src.Media == t.Media && src.Container == t.Container && src.Muxed == t.Muxed {
 			return fmt.Errorf("%w: the channel plays %s, the asset has %s", ErrCodec, cmp.Or(t.Codecs, "?"), cmp.Or(src.Codecs, "?"))
 		}
-		if len(src.Variants) > 0 {
-			offers = append(offers, shape(src.Container, src.Muxed, src.Media))
+		if offer := shape(src.Container, src.Muxed, src.Media); len(src.Variants) > 0 && !slices.Contains(offers, offer) {
+			offers = append(offers, offer)
 		}
 	}
-	return fmt.Errorf("%w: the channel is %s, the asset is %s", ErrShape,
-		shape(t.Container, t.Muxed, t.Media), strings.Join(slices.Compact(offers), ", "))
+	return fmt.Errorf("%w: the channel is %s; the asset is %s", ErrShape, shape(t.Container, t.Muxed, t.Media), strings.Join(offers, " and "))
 }
