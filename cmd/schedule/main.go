@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	_ "time/tzdata" // the image has no zones of its own
 
 	"consuo/internal/asset"
+	"consuo/internal/autoschedule"
 	"consuo/internal/schedule"
 	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
@@ -64,16 +66,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, warning := range store.Warnings() {
 		log.Warn("data may be lost", "hint", warning)
 	}
+	duration := asset.New(asset.Options{Policy: cfg.policy()}).Duration
 	handler, err := schedulehttp.New(schedulehttp.Options{
-		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
+		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store,
 		EngineURL: cfg.EngineURL,
-		Duration:  asset.New(asset.Options{Policy: cfg.policy()}).Duration,
+		Duration:  duration,
 	})
 	if err == nil {
+		scheduler := autoschedule.New(autoschedule.Options{Store: store, Logger: log, Policy: cfg.policy(), Duration: duration})
+		ctx, cancel := context.WithCancel(ctx)
+		var background sync.WaitGroup
+		background.Go(func() { scheduler.Run(ctx) })
 		err = service.Run(ctx, service.Options{
 			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
 			Handler: handler, Logger: log, Registry: service.NewRegistry("schedule"), Ready: store.Ping,
 		})
+		cancel() // also if listening has failed
+		background.Wait()
 	}
 	if closing := store.Close(); err == nil {
 		err = closing

@@ -58,6 +58,9 @@ func (d Details) EpisodeNumbers() (season, episode int) {
 	return season, episode
 }
 
+// ValidLanguage says whether s fits [LanguagePattern].
+func ValidLanguage(s string) bool { return languagePattern.MatchString(s) }
+
 func (d Details) check() []Fault {
 	var faults []Fault
 	fault := func(field, reason string) { faults = append(faults, Fault{field, reason}) }
@@ -94,7 +97,7 @@ func (d Details) check() []Fault {
 	if d.Episode != "" && !episodePattern.MatchString(d.Episode) {
 		fault("episode", "must be like S2E5, or E5 without seasons")
 	}
-	if d.Language != "" && !languagePattern.MatchString(d.Language) {
+	if d.Language != "" && !ValidLanguage(d.Language) {
 		fault("language", "must be a language tag like sv or pt-BR")
 	}
 	return append(faults, checkText("rating", d.Rating, MaxRatingLength)...)

@@ -64,7 +64,11 @@ func (c Channel) Check() []Fault {
 		faults = append(faults, Fault{"id", "use 1 to 64 of the characters A-Z a-z 0-9 _ -"})
 	}
 	faults = append(faults, checkText("name", c.Name, MaxNameLength)...)
-	return append(faults, checkConfig(c.Config)...)
+	faults = append(faults, checkConfig(c.Config)...)
+	if faults == nil {
+		_, faults = ReadAuto(c.ID, c.Config)
+	}
+	return faults
 }
 
 // A Slot is the half-open interval [Start, End).
@@ -183,15 +187,19 @@ var configChecks = map[string]func(any) string{
 		}
 		return ""
 	},
-	"filler":                checkConfigURI,
-	"logo":                  checkConfigURI,
-	"group":                 checkGroup,
-	"auto_populate_content": checkConfigURI,
+	"filler": checkConfigURI,
+	"logo":   checkConfigURI,
+	"group":  checkGroup,
+	// ReadAuto checks the rest of these.
+	"auto_populate_content": anything,
+	"auto_cleanup":          anything,
+	"auto_schedule":         anything,
 	"delivery":              checkDelivery,
 	"always_on":             checkBool,
 	"auto_populate":         checkBool,
-	"auto_cleanup":          checkBool,
 }
+
+func anything(any) string { return "" }
 
 func checkBool(v any) string {
 	if _, ok := v.(bool); !ok {

@@ -44,6 +44,8 @@ type Options struct {
 	// AsRun tells what has aired; nil while there is no playout log: then guides
 	// have the planned times.
 	AsRun AsRun
+	// Reports has what the auto-scheduler reports; nil if none runs.
+	Reports Reports
 }
 
 // Sizes of request bodies in bytes; more is answered with 413.
@@ -109,6 +111,8 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, read("channels-m3u", "/channels.m3u", "All channels as a playlist for Kodi, Jellyfin and other players"), h.channelsM3U)
 	huma.Register(h.api, read("epg", "/epg.xml", "Programme guide of all channels, XMLTV; from yesterday to two weeks ahead without a range"), h.guide)
 	huma.Register(h.api, read("channel-epg", "/channels/{channelId}/epg.xml", "Programme guide of a channel, XMLTV"), h.channelGuide)
+
+	huma.Register(h.api, read("get-autoschedule", "/channels/{channelId}/autoschedule", "What the auto-scheduler does for a channel, and which entries it can't use"), h.autoschedule)
 
 	h.documentText()
 	h.finishDocument()

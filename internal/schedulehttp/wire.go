@@ -63,9 +63,13 @@ func (channelConfig) Schema(huma.Registry) *huma.Schema {
 			"logo":                  {Type: huma.TypeString, Format: "uri", MaxLength: &length, Description: "Picture for programme guides and players."},
 			"group":                 {Type: huma.TypeString, Description: "Group of channels in players (group-title in M3U)."},
 			"always_on":             {Type: huma.TypeBoolean, Description: "Play out even when nobody watches."},
-			"auto_populate":         {Type: huma.TypeBoolean, Description: "Plan events from a feed."},
-			"auto_populate_content": {Type: huma.TypeString, Format: "uri", MaxLength: &length, Description: "The feed."},
-			"auto_cleanup":          {Type: huma.TypeBoolean, Description: "Delete old events."},
+			"auto_populate":         {Type: huma.TypeBoolean, Description: "Keep the schedule filled."},
+			"auto_populate_content": {Description: "With what: the URL of an Atom, RSS or MRSS feed or of a text with a URL per line, or a list of URLs or of objects {uri, title}.", Examples: []any{"https://feed.example/atom"}},
+			"auto_cleanup":          {Description: "Delete old events: true (after 48 hours), or after how long, like \"168h\".", Examples: []any{true}},
+			"auto_schedule": {Type: huma.TypeObject, Description: "How to fill the schedule. order: shuffle (default) or sequence; seed: of the shuffle; ahead: how far (\"12h\"); " +
+				"zone: IANA name; pad_to: events begin on multiples of so many minutes; at_most_late: how late what follows a block may begin (\"5m\"; default: any time); " +
+				"blocks: parts of the day, each with from, to (\"20:00\"), days ([\"mon\"], default all), and its own content, order, pad_to and at_most_late (default: never late).",
+				Examples: []any{map[string]any{"ahead": "24h", "zone": "Europe/Stockholm", "blocks": []any{map[string]any{"from": "20:00", "to": "23:00", "content": "https://feed.example/films", "pad_to": 15, "at_most_late": "5m"}}}}, AdditionalProperties: true},
 		},
 		AdditionalProperties: true,
 	}

@@ -1,0 +1,360 @@
+package autoschedule
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"consuo/internal/schedule"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The rhythm of a [Runner].
+const (
+	turnEvery = 10 * time.Second
+	turnLimit = time.Minute
+	planEvery = 5 * time.Minute // so long a hole stays that somebody makes by hand
+	leaseFor  = 2 * time.Minute
+	lookBack  = 35 * 24 * time.Hour // for repeats and sequences: a weekly block is in it several times
+	// hurried is how far is planned while the length of some assets is not known yet.
+	hurried = time.Hour
+)
+
+// Store is what the runner needs of the schedule's store.
+type Store interface {
+	Channels(context.Context) ([]schedule.Channel, error)
+	Edit(ctx context.Context, channelID string, f func(schedule.Tx) error) error
+	// Lease takes or extends a lease, unless somebody else holds it.
+	Lease(ctx context.Context, name, holder string, now time.Time, length time.Duration) (bool, error)
+	Release(ctx context.Context, name, holder string) error
+	PutReport(ctx context.Context, channelID, report string) error
+}
+
+// Options are what [New] needs; all but Transport are required.
+type Options struct {
+	Store  Store
+	Logger *slog.Logger
+	Policy Policy
+	// Duration is the exact length of an asset.
+	Duration func(ctx context.Context, uri string) (time.Duration, error)
+	// Transport replaces the network, for tests.
+	Transport http.RoundTripper
+}
+
+// A Runner keeps the schedules of all channels filled that ask for it
+// (auto_populate), and deletes old events (auto_cleanup). Of several replicas,
+// the one works that holds the lease; that saves feeds from being asked twice.
+// It is not what keeps replicas from planning twice: a plan is made and
+// stored in one transaction.
+type Runner struct {
+	Options
+	client   *http.Client
+	holder   string
+	sources  map[string]*source // by URL; these belong to the goroutine of Run
+	lengths  map[string]*length // by URI
+	channels map[string]*channel
+}
+
+// A channel is what the runner remembers of one.
+type channel struct {
+	next   time.Time // of the next plan
+	seen   string    // what the last plan was made of
+	report string
+}
+
+// New makes a runner.
+func New(o Options) *Runner {
+	return &Runner{
+		Options: o, client: newClient(o.Policy, o.Transport), holder: rand.Text(),
+		sources: map[string]*source{}, lengths: map[string]*length{}, channels: map[string]*channel{},
+	}
+}
+
+const leaseName = "autoschedule"
+
+// Run works until the context ends.
+func (r *Runner) Run(ctx context.Context) {
+	ticker := time.NewTicker(turnEvery)
+	defer ticker.Stop()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if err := r.Store.Release(ctx, leaseName, r.holder); err != nil {
+			r.Logger.Warn("auto-scheduler keeps its lease", "err", err)
+		}
+	}()
+	for {
+		if err := r.turn(ctx); err != nil && ctx.Err() == nil {
+			r.Logger.Error("auto-scheduler", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// turn does all that is due.
+func (r *Runner) turn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnLimit)
+	defer cancel()
+	if held, err := r.Store.Lease(ctx, leaseName, r.holder, time.Now(), leaseFor); err != nil || !held {
+		return err
+	}
+	channels, err := r.Store.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	autos := make(map[string]schedule.Auto, len(channels))
+	for _, c := range channels {
+		a, faults := schedule.ReadAuto(c.ID, c.Config)
+		if faults != nil { // stored by a version that had other rules
+			r.Logger.Warn("configuration of the auto-scheduler can't be read", "channel", c.ID, "fault", faults[0].Field+" "+faults[0].Message)
+			continue
+		}
+		if a.Populate || a.Keep > 0 {
+			autos[c.ID] = a
+		}
+	}
+	r.fetch(ctx, autos)
+	// No channel has to wait for the assets of all: half of the turn is for plans.
+	probing, cancel := context.WithTimeout(ctx, turnLimit/2)
+	defer cancel()
+	r.probe(probing, autos)
+
+	for id := range r.channels {
+		if _, wanted := autos[id]; !wanted {
+			delete(r.channels, id)
+		}
+	}
+	for _, c := range channels {
+		a, wanted := autos[c.ID]
+		if !wanted {
+			continue
+		}
+		if err := r.serve(ctx, c.ID, string(c.Config), a); err != nil {
+			if _, gone := errors.AsType[*schedule.NotFoundError](err); !gone {
+				r.Logger.Error("auto-scheduler can't plan", "channel", c.ID, "err", err)
+			}
+		}
+	}
+	return nil
+}
+
+// contents are all those of a configuration, each once.
+func contents(a schedule.Auto) (list []schedule.Content) {
+	if !a.Populate {
+		return nil
+	}
+	add := func(c schedule.Content) {
+		if !c.Empty() && !slices.ContainsFunc(list, func(o schedule.Content) bool { return key(o) == key(c) }) {
+			list = append(list, c)
+		}
+	}
+	add(a.Base.Content)
+	for _, b := range a.Blocks {
+		add(b.Content)
+	}
+	return list
+}
+
+// key tells contents apart.
+func key(c schedule.Content) string {
+	if c.Feed != "" {
+		return c.Feed
+	}
+	var b strings.Builder
+	for _, e := range c.List {
+		fmt.Fprintf(&b, "\n%s\t%s", e.URI, e.Title)
+	}
+	return b.String()
+}
+
+// fetch reads the feeds that are due, each once for all channels.
+func (r *Runner) fetch(ctx context.Context, autos map[string]schedule.Auto) {
+	wanted := map[string]bool{}
+	for _, a := range autos {
+		for _, c := range contents(a) {
+			if c.Feed != "" {
+				wanted[c.Feed] = true
+			}
+		}
+	}
+	for url := range r.sources {
+		if !wanted[url] {
+			delete(r.sources, url)
+		}
+	}
+	group := errgroup.Group{}
+	group.SetLimit(4)
+	now := time.Now()
+	for url := range wanted {
+		s := r.sources[url]
+		if s == nil {
+			s = &source{url: url}
+			r.sources[url] = s
+		}
+		if s.next.After(now) {
+			continue
+		}
+		group.Go(func() error {
+			s.fetch(ctx, r.client, r.Policy)
+			if s.err != nil {
+				r.Logger.Warn("feed can't be read", "feed", s.url, "err", s.err, "retry", s.next)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // there are no errors
+}
+
+// entries of a content, as far as they are known.
+func (r *Runner) entries(c schedule.Content) []schedule.Entry {
+	if c.Feed == "" {
+		return c.List
+	}
+	if s := r.sources[c.Feed]; s != nil {
+		return s.entries
+	}
+	return nil
+}
+
+// probe asks for lengths, one of each channel in turn, so that a long feed does
+// not keep the others waiting.
+func (r *Runner) probe(ctx context.Context, autos map[string]schedule.Auto) {
+	var lists [][]schedule.Entry
+	most := 0
+	for _, a := range autos {
+		for _, c := range contents(a) {
+			list := r.entries(c)
+			lists, most = append(lists, list), max(most, len(list))
+		}
+	}
+	var uris []string
+	seen := map[string]bool{}
+	for i := range most {
+		for _, list := range lists {
+			if i < len(list) && !seen[list[i].URI] {
+				seen[list[i].URI] = true
+				uris = append(uris, list[i].URI)
+			}
+		}
+	}
+	for uri := range r.lengths {
+		if !seen[uri] {
+			delete(r.lengths, uri)
+		}
+	}
+	probe(ctx, r.lengths, uris, r.Duration)
+}
+
+// shelf implements [Shelf] by what is known now. waiting counts entries of
+// which nothing is known yet.
+func (r *Runner) shelf(waiting *int) Shelf {
+	made := map[string][]Item{}
+	return func(c schedule.Content) []Item {
+		if items, ok := made[key(c)]; ok {
+			return items
+		}
+		var items []Item
+		for _, e := range r.entries(c) {
+			switch l := r.lengths[e.URI]; {
+			case l == nil:
+				*waiting++
+			case l.duration > 0:
+				items = append(items, Item{e, l.duration})
+			}
+		}
+		made[key(c)] = items
+		return items
+	}
+}
+
+// serve plans for a channel and cleans up, if it is time to or something has changed.
+func (r *Runner) serve(ctx context.Context, id, config string, a schedule.Auto) error {
+	state := r.channels[id]
+	if state == nil {
+		state = &channel{}
+		r.channels[id] = state
+	}
+	waiting := 0
+	shelf := r.shelf(&waiting)
+	var usable strings.Builder
+	for _, c := range contents(a) {
+		fmt.Fprintf(&usable, "%d ", len(shelf(c)))
+	}
+	now := time.Now()
+	seen := config + usable.String() + fmt.Sprint(waiting > 0)
+	if seen == state.seen && now.Before(state.next) {
+		return nil
+	}
+	if waiting > 0 {
+		a.Ahead = min(a.Ahead, hurried)
+	}
+	report := r.report(a, shelf)
+	err := r.Store.Edit(ctx, id, func(tx schedule.Tx) error {
+		since := now.Add(-lookBack)
+		if a.Keep > 0 {
+			since = schedule.MinTime
+		}
+		planned, err := tx.Events(schedule.Slot{Start: since, End: now.Add(a.Ahead + 3*maxLength)})
+		if err != nil {
+			return err
+		}
+		if report.Added, err = r.plan(tx, id, a, shelf, planned, now); err != nil {
+			return err
+		}
+		expired := Expired(a, shelf, planned, now)
+		for _, e := range expired {
+			if err := tx.Delete(e.ID); err != nil {
+				return err
+			}
+		}
+		report.Deleted = len(expired)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	state.seen, state.next = seen, now.Add(planEvery)
+	if report.Added > 0 || report.Deleted > 0 {
+		r.Logger.Info("auto-scheduler has planned", "channel", id, "added", report.Added, "deleted", report.Deleted)
+	}
+	return r.putReport(ctx, id, state, report)
+}
+
+// plan stores what is to be added, and returns how many events that are.
+func (r *Runner) plan(tx schedule.Tx, id string, a schedule.Auto, shelf Shelf, planned []schedule.Event, now time.Time) (int, error) {
+	if !a.Populate {
+		return 0, nil
+	}
+	events := Plan(a, shelf, planned, now)
+	for i := range events {
+		events[i].ID, events[i].ChannelID = "auto-"+strings.ToLower(rand.Text()[:16]), id
+	}
+	return len(events), schedule.Insert(tx, events)
+}
+
+func (r *Runner) putReport(ctx context.Context, id string, state *channel, report Report) error {
+	raw, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	if string(raw) == state.report {
+		return nil
+	}
+	if err := r.Store.PutReport(ctx, id, string(raw)); err != nil {
+		return err
+	}
+	state.report = string(raw)
+	return nil
+}
