@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	_ "time/tzdata" // the image has no zones of its own
 
 	"consuo/internal/asset"
@@ -24,10 +25,11 @@ import (
 // Config is what the environment sets; -help prints it.
 type Config struct {
 	service.Environment
-	DatabaseURL   string       `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file, or postgres://user:password@host:5432/database for several replicas"`
-	CORSWhitelist service.List `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
-	APIKeys       service.List `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
-	EngineURL     string       `envconfig:"ENGINE_URL" desc:"where viewers reach the engine, for links to channels; unset: port 8000 of the host that a request names"`
+	DatabaseURL   string        `envconfig:"DATABASE_URL" default:"data/schedule.db" desc:"path of the SQLite file, or postgres://user:password@host:5432/database for several replicas"`
+	CORSWhitelist service.List  `envconfig:"CORS_WHITELIST" desc:"origins that may call from a browser, comma separated; unset: any may read, only the same origin may write"`
+	APIKeys       service.List  `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
+	Lead          time.Duration `envconfig:"LEAD" default:"8s" desc:"how long before its start a cut must be in the playout log, 1s to 60s"`
+	EngineURL     string        `envconfig:"ENGINE_URL" desc:"where viewers reach the engine, for links to channels; unset: port 8000 of the host that a request names"`
 }
 
 // Validate checks what the types don't.
@@ -35,6 +37,9 @@ func (c *Config) Validate() error {
 	c.EngineURL = strings.TrimRight(c.EngineURL, "/")
 	if reason := schedule.CheckURI(c.EngineURL); c.EngineURL != "" && reason != "" {
 		return errors.Join(c.policy().Validate(), fmt.Errorf("ENGINE_URL=%q %s: want for instance https://live.example.com", c.EngineURL, reason))
+	}
+	if c.Lead < time.Second || c.Lead > time.Minute {
+		return errors.Join(c.policy().Validate(), fmt.Errorf("LEAD=%s: want 1s to 60s, for instance 8s", c.Lead))
 	}
 	return c.policy().Validate()
 }
@@ -68,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	duration := asset.New(asset.Options{Policy: cfg.policy()}).Duration
 	handler, err := schedulehttp.New(schedulehttp.Options{
-		Store: store, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store,
+		Store: store, Playout: store.Playout(cfg.Lead), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store,
 		EngineURL: cfg.EngineURL,
 		Duration:  duration,
 	})

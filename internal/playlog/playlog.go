@@ -242,6 +242,9 @@ type Page struct {
 	// before the call that the page answers; zero: never. A channel that
 	// nobody watched for long is dormant.
 	Watched time.Time
+	// More says that the page is full: the log goes on after the last of Cuts.
+	// Only between a store and its client; the pages of a Log have it all.
+	More bool
 }
 
 // Log is a store of playout logs as an engine sees it. Implementations are

@@ -38,9 +38,10 @@ func apiConfig() huma.Config {
 				{Name: "channels", Description: "Linear services made of VOD assets."},
 				{Name: "schedule", Description: "Events: planned airings of assets. Events of a channel don't overlap."},
 				{Name: "guide", Description: "For players and programme guides."},
+				{Name: "playout", Description: "What really airs, for engines and as a record."},
 			},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", Description: "One of the keys in API_KEY of the service."},
 					"apiKey": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "One of the keys in API_KEY of the service."},
@@ -50,7 +51,11 @@ func apiConfig() huma.Config {
 		Formats:       map[string]huma.Format{"application/json": format, "json": format}, // the latter is for types that end in +json
 		DefaultFormat: "application/json",
 		Transformers: []huma.Transformer{func(ctx huma.Context, _ string, v any) (any, error) {
-			if p, ok := v.(*huma.ErrorModel); ok {
+			p, ok := v.(*huma.ErrorModel)
+			if refusal, playout := v.(*playoutProblem); playout {
+				p, ok = &refusal.ErrorModel, true
+			}
+			if ok {
 				p.Instance = "urn:request:" + service.RequestID(ctx.Context())
 				ctx.SetHeader("Cache-Control", "no-store")
 			}
@@ -59,11 +64,17 @@ func apiConfig() huma.Config {
 	}
 }
 
-// read begins a row in the table of routes that changes nothing.
-func read(id, path, summary string) huma.Operation {
+// schemaName is how a type is called in the document.
+func schemaName(t reflect.Type, hint string) string {
+	return strings.TrimPrefix(huma.DefaultSchemaNamer(t, hint), "Wire")
+}
+
+// read begins a row in the table of routes that changes nothing; errors are
+// those besides what all of them can answer.
+func read(id, path, summary string, errors ...int) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tags(path),
-		Errors: []int{404, 422, 503},
+		Errors: append(errors, 404, 422, 503),
 	}
 }
 
@@ -97,8 +108,17 @@ func large(op huma.Operation) huma.Operation {
 	return op
 }
 
+// blob lets a row take bytes of any kind, and answer with nothing.
+func blob(op huma.Operation) huma.Operation {
+	op.MaxBodyBytes = maxFrozen
+	op.DefaultStatus = http.StatusNoContent
+	return op
+}
+
 func tags(path string) []string {
 	switch {
+	case strings.HasPrefix(path, "/channels/{channelId}/playout"):
+		return []string{"playout"}
 	case strings.HasPrefix(path, "/channels/{channelId}/schedule"):
 		return []string{"schedule"}
 	case strings.HasSuffix(path, "epg.xml"), strings.HasSuffix(path, ".m3u"), strings.HasSuffix(path, "/now"):
@@ -116,7 +136,7 @@ func (h *handler) finishDocument() {
 				get.Responses["304"] = &huma.Response{Description: "Not Modified"}
 			}
 		}
-		if put := item.Put; put != nil && strings.HasSuffix(path, "}") {
+		if put := item.Put; put != nil && strings.HasSuffix(path, "}") && put.Responses["200"] != nil {
 			created := *put.Responses["200"]
 			created.Description = "Created"
 			put.Responses["201"] = &created

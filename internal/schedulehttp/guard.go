@@ -126,20 +126,27 @@ func keyOf(r *http.Request) string {
 	return ""
 }
 
-// requireJSON refuses bodies that are not declared as JSON, or as CSV where
-// that is understood. A form of a foreign page can send only other types without asking
+// requireJSON refuses bodies that are not declared as JSON, or as CSV or bytes
+// where these are understood. A form of a foreign page can send only other types without asking
 // first (CORS preflight).
 func requireJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost || r.Method == http.MethodPut {
 			mayBeCSV := strings.HasSuffix(r.URL.Path, "/schedule")
 			mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+			isBlob := strings.Contains(r.URL.Path, "/playout/assets/")
 			known := mediaType == "application/json" || mayBeCSV && mediaType == "text/csv"
+			if isBlob {
+				known = mediaType == "application/octet-stream"
+			}
 			charset := params["charset"]
 			if err != nil || !known || charset != "" && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
 				accepted, detail := "application/json", "Send JSON in UTF-8, not compressed, with the header \"Content-Type: application/json\"."
 				if mayBeCSV {
 					accepted, detail = "application/json, text/csv", "Send JSON or CSV in UTF-8, not compressed, with the header \"Content-Type: application/json\" or \"text/csv\"."
+				}
+				if isBlob {
+					accepted, detail = "application/octet-stream", "Send the bytes as they are, with the header \"Content-Type: application/octet-stream\"."
 				}
 				w.Header().Set("Accept-Post", accepted)
 				service.WriteProblem(w, r, http.StatusUnsupportedMediaType, detail)

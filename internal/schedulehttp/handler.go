@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"consuo/internal/playlog"
 	"consuo/internal/schedule"
 	"consuo/internal/service"
 
@@ -27,10 +28,13 @@ import (
 // errors are shown to whoever sent the event.
 type DurationProber func(ctx context.Context, uri string) (time.Duration, error)
 
-// Options are what [New] needs. Store and Logger are required.
+// Options are what [New] needs. Store, Playout and Logger are required.
 type Options struct {
-	Store  schedule.Store
-	Logger *slog.Logger
+	Store schedule.Store
+	// Playout has the logs of Store's channels. Pages may have less than all
+	// that is asked for, if they say so.
+	Playout playlog.Log
+	Logger  *slog.Logger
 	// Origins may call from a browser: "https://host:port", "https://*.host", or
 	// "*". Without any, all origins may read and only the same may write.
 	Origins []string
@@ -52,6 +56,7 @@ type Options struct {
 const (
 	maxBody      = 1 << 20
 	maxArrayBody = 8 << 20
+	maxFrozen    = 8 << 20
 )
 
 // handler serves the operations. It is immutable.
@@ -112,9 +117,15 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, read("epg", "/epg.xml", "Programme guide of all channels, XMLTV; from yesterday to two weeks ahead without a range"), h.guide)
 	huma.Register(h.api, read("channel-epg", "/channels/{channelId}/epg.xml", "Programme guide of a channel, XMLTV"), h.channelGuide)
 
+	huma.Register(h.api, read("read-playout", "/channels/{channelId}/playout", "The playout log: what really airs"), h.readPlayout)
+	huma.Register(h.api, large(write("append-playout", http.MethodPost, "/channels/{channelId}/playout", "Append to the playout log if nobody else has", 404, 409)), h.appendPlayout)
+	huma.Register(h.api, read("get-frozen-asset", "/channels/{channelId}/playout/assets/{digest}", "What an asset consisted of when it was planned", 409), h.frozen)
+	huma.Register(h.api, blob(write("put-frozen-asset", http.MethodPut, "/channels/{channelId}/playout/assets/{digest}", "Keep what an asset consists of beside the log", 404, 409)), h.freeze)
+
 	huma.Register(h.api, read("get-autoschedule", "/channels/{channelId}/autoschedule", "What the auto-scheduler does for a channel, and which entries it can't use"), h.autoschedule)
 
 	h.documentText()
+	h.documentPlayout()
 	h.finishDocument()
 	h.documentLists()
 	if err := h.mountDocs(router); err != nil {
