@@ -79,8 +79,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	registry := service.NewRegistry("engine")
+	clock := client.Clock()
 	engine := playout.New(playout.Options{
-		Schedule: client, Log: playlog.NewMemory(playlog.Lead), Backend: playout.MemoryBackend,
+		Schedule: client,
+		Log:      &playout.Fallback{Shared: client.Playout(), Memory: playlog.NewMemory(playlog.Lead), Logger: log},
+		Now:      func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps,
 		Loader: asset.New(asset.Options{Policy: cfg.policy()}),
 		Window: cfg.Window, Poll: cfg.PollInterval, SlateURI: cfg.SlateURI, Delivery: cfg.delivery,
 		Logger: log, Registerer: registry,

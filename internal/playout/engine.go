@@ -32,7 +32,6 @@ type schedule interface {
 type Options struct {
 	Schedule   schedule
 	Log        playlog.Log
-	Backend    Backend // where Log keeps logs
 	Loader     loader
 	Window     time.Duration // least length of a playlist; three target durations are kept anyway
 	Poll       time.Duration // interval of reading the schedule
@@ -318,6 +317,14 @@ func (e *Engine) Status(ctx context.Context, id string) (Status, error) {
 		return Status{}, err
 	}
 	return c.status(), nil
+}
+
+// backend says where logs are kept.
+func (e *Engine) backend() Backend {
+	if log, ok := e.Log.(interface{ Backend() Backend }); ok {
+		return log.Backend()
+	}
+	return MemoryBackend
 }
 
 // polling returns how the reading of the schedule goes.

@@ -122,7 +122,7 @@ func newStation(t testing.TB, change ...func(*playout.Options)) *station {
 		s.assets[p.URL] = p
 	}
 	o := playout.Options{
-		Schedule: s, Log: s.log, Backend: playout.MemoryBackend, Loader: s,
+		Schedule: s, Log: s.log, Loader: s,
 		Window: 30 * time.Second, Poll: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry(),
 	}

@@ -87,7 +87,7 @@ func newCluster(t testing.TB, offsets ...time.Duration) *cluster {
 func (c *cluster) launch(i int, offset time.Duration) {
 	r := &replica{wire: &wire{Log: c.log}}
 	s := newStation(c.TB, func(o *playout.Options) {
-		o.Schedule, o.Loader, o.Log, o.Backend = c.station, c.station, r.wire, playout.ScheduleBackend
+		o.Schedule, o.Loader, o.Log = c.station, c.station, r.wire
 		o.Now = func() time.Time { return time.Now().UTC().Add(offset) }
 		o.Poll = 5*time.Second + time.Duration(i)*700*time.Millisecond // out of phase
 		o.Registerer = prometheus.NewRegistry()
@@ -451,7 +451,7 @@ func TestStoreTimeJumps(t *testing.T) {
 				c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
 				store := &steps{Log: c.log}
 				s := newStation(t, func(o *playout.Options) {
-					o.Schedule, o.Loader, o.Log, o.Backend = c.station, c.station, store, playout.ScheduleBackend
+					o.Schedule, o.Loader, o.Log = c.station, c.station, store
 					o.Now, o.Jumps = store.now, store.count
 				})
 				ctx, cancel := context.WithCancel(context.Background())

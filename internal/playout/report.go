@@ -36,7 +36,7 @@ func (c *channel) status() Status {
 	s.Log = c.logState
 	recent := slices.Clone(c.recent)
 	c.mu.Unlock()
-	s.Log.Backend = c.e.Backend
+	s.Log.Backend = c.e.backend()
 	slices.Reverse(s.Problems)
 	if s.Problems == nil {
 		s.Problems = []Problem{}

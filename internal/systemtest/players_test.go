@@ -16,7 +16,6 @@ import (
 
 	"consuo/internal/asset"
 	"consuo/internal/browsertest"
-	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/playouthttp"
 	"consuo/internal/scheduleclient"
@@ -63,8 +62,10 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
+	clock := client.Clock()
 	engine := playout.New(playout.Options{
-		Schedule: client, Log: playlog.NewMemory(playlog.Lead), Backend: playout.MemoryBackend,
+		Schedule: client, Log: client.Playout(),
+		Now: func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps,
 		Loader: asset.New(asset.Options{}), Window: 30 * time.Second, Poll: 2 * time.Second,
 		Logger: log, Registerer: prometheus.NewRegistry(),
 	})
