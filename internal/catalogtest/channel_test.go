@@ -30,6 +30,8 @@ type channel struct {
 	window   time.Duration
 	events   []timeline.Event
 
+	unread bool // no playlist is looked at
+
 	now  time.Time
 	tl   *timeline.Timeline
 	log  []playlog.Cut
@@ -121,6 +123,9 @@ func (c *channel) run(end time.Time, step time.Duration, changes map[time.Durati
 			return err
 		}
 		for k, track := range c.settings.Tracks {
+			if c.unread {
+				break
+			}
 			text := c.tl.AppendPlaylist(nil, c.settings, k, c.now)
 			if !strings.Contains(string(text), "#EXTINF") {
 				return fmt.Errorf("%s: the playlist of track %s is empty", c.now, track.ID)
@@ -132,6 +137,9 @@ func (c *channel) run(end time.Time, step time.Duration, changes map[time.Durati
 			return err
 		}
 		c.now = next
+	}
+	if c.unread {
+		return nil
 	}
 	return c.seen.Err()
 }
