@@ -16,6 +16,7 @@ import (
 
 	"consuo/internal/asset"
 	"consuo/internal/browsertest"
+	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/playouthttp"
 	"consuo/internal/scheduleclient"
@@ -52,7 +53,7 @@ func newStation(t testing.TB) *station {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	handler, err := schedulehttp.New(schedulehttp.Options{Store: store, Logger: log})
+	handler, err := schedulehttp.New(schedulehttp.Options{Store: store, Playout: store.Playout(playlog.Lead), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
