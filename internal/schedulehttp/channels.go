@@ -16,7 +16,7 @@ import (
 // ChannelPath, like the other parts of inputs and outputs, is exported because
 // huma passes over embedded fields that are not.
 type ChannelPath struct {
-	ChannelID string `path:"channelId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"one"`
+	ChannelID string `path:"channelId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"one" doc:"Id of the channel."`
 }
 
 // Cached are the headers of an answer that may be kept, and asked for again with its ETag.

@@ -29,6 +29,7 @@ func apiConfig() huma.Config {
 			Info: &huma.Info{
 				Title:   "Consuo for Go: schedule",
 				Version: "1",
+				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 				Description: "Virtual channels and what each of them plays when. All times are UTC. " +
 					"Every answer carries the store's clock in nanoseconds since 1970 in the header Store-Time. " +
 					"Errors are problems as of RFC 9457; their detail says what to change.",
@@ -74,7 +75,8 @@ func schemaName(t reflect.Type, hint string) string {
 func read(id, path, summary string, errors ...int) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: tags(path),
-		Errors: append(errors, 404, 422, 503),
+		Errors:   append(errors, 404, 422, 503),
+		Security: []map[string][]string{{}}, // none
 	}
 }
 
@@ -145,7 +147,15 @@ func (h *handler) finishDocument() {
 			if op == nil {
 				continue
 			}
-			for _, response := range op.Responses {
+			for status, response := range op.Responses {
+				for mediaType, media := range response.Content {
+					if example, failure := problemExamples[status]; failure {
+						with := *media
+						code, _ := strconv.Atoi(status) // the keys are numbers
+						with.Example = map[string]any{"title": http.StatusText(code), "status": code, "detail": example, "instance": "urn:request:q3x7-1k"}
+						response.Content[mediaType] = &with
+					}
+				}
 				if response.Headers == nil {
 					response.Headers = map[string]*huma.Param{}
 				}
@@ -178,6 +188,49 @@ func (h *handler) documentLists() {
 	}}
 	for _, op := range []*huma.Operation{item.Post, item.Put} {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: sent}, "text/csv": csvMedia}}
+	}
+}
+
+// problemExamples are details of errors, by status.
+var problemExamples = map[string]string{
+	"400": "body is not JSON: unexpected end of JSON input, at byte 7",
+	"401": "Writing needs one of the keys in API_KEY of the schedule service: send it as \"Authorization: Bearer <key>\" or \"X-API-Key: <key>\".",
+	"403": "A page of another origin may not write here. Add its origin to CORS_WHITELIST of the schedule service.",
+	"404": "There is no channel \"one\".",
+	"408": "The body did not arrive in time.",
+	"409": "body overlaps with event news-1200 \"News\" from 2026-11-22T12:00:00Z to 2026-11-22T12:30:00Z: move or delete one of them",
+	"412": "Somebody has changed channel one since you have read it. Read it again, and repeat your change with If-Match: \"1795348800000001-6b86b273ff34fce1\".",
+	"413": "One event may have 1048576 bytes, an array 8388608.",
+	"415": "Send JSON in UTF-8, not compressed, with the header \"Content-Type: application/json\".",
+	"422": "body.start is missing: send start (ISO 8601) or start_time (milliseconds)",
+	"429": "Too many requests with a wrong key came from this address. Correct the key, and try again in 6 seconds.",
+	"500": "The store can't do this now. The log has the reason under the request's id.",
+	"503": "The request was cancelled or took too long.",
+}
+
+// Examples of what is sent.
+var (
+	channelExample = map[string]any{"id": "one", "name": "Channel One", "config": map[string]any{"filler": "https://vod.example/filler/index.m3u8"}}
+	eventExample   = map[string]any{"id": "news-1200", "title": "News", "uri": "https://vod.example/news/index.m3u8", "start": "2026-11-22T12:00:00Z", "duration": 1800}
+)
+
+// documentBodies adds examples of whole bodies.
+func (h *handler) documentBodies() {
+	for _, item := range h.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Put, item.Post} {
+			if op == nil || op.RequestBody == nil {
+				continue
+			}
+			media := op.RequestBody.Content["application/json"]
+			switch op.OperationID {
+			case "create-channel", "put-channel":
+				media.Example = channelExample
+			case "put-event", "create-events":
+				media.Example = eventExample
+			case "replace-events":
+				media.Example = []any{eventExample}
+			}
+		}
 	}
 }
 

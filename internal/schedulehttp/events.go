@@ -16,7 +16,7 @@ import (
 // EventPath names an event.
 type EventPath struct {
 	ChannelPath
-	EventID string `path:"eventId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"news-1200"`
+	EventID string `path:"eventId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"news-1200" doc:"Id of the event."`
 }
 
 // eventsOutput is a list in JSON or CSV, or the report of a dry run.

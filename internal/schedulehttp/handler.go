@@ -128,6 +128,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	h.documentPlayout()
 	h.finishDocument()
 	h.documentLists()
+	h.documentBodies()
 	if err := h.mountDocs(router); err != nil {
 		return nil, nil, err
 	}

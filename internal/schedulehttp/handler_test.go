@@ -43,7 +43,7 @@ func newClient(t testing.TB, o Options) *client {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = store.Close() })
-		o.Store = store
+		o.Store, o.Playout = store, store.Playout(8*time.Second)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

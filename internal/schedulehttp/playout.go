@@ -125,7 +125,7 @@ func (h *handler) appendPlayout(ctx context.Context, in *struct {
 // FrozenPath names a frozen asset.
 type FrozenPath struct {
 	ChannelPath
-	Digest string `path:"digest" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
+	Digest string `path:"digest" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" doc:"Of the asset's playlists, as cuts name it."`
 	LogID  string `query:"id" required:"true" maxLength:"64" example:"6NUQXW4AFTGF2LHCGHZ3EAMDZI" doc:"Of the log."`
 }
 
@@ -171,6 +171,13 @@ func (h *handler) documentPlayout() {
 		}
 	}
 	doc.Paths["/channels/{channelId}/playout/assets/{digest}"].Put.RequestBody.Required = false // no bytes are bytes too
+	doc.Paths["/channels/{channelId}/playout/assets/{digest}"].Get.Responses["200"].Content = map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}
+	appended := doc.Paths["/channels/{channelId}/playout"].Post.Responses
+	nothing := *appended["201"]
+	nothing.Description = "Nothing was to be appended"
+	appended["200"] = &nothing
 	describe := func(t reflect.Type, texts map[string]string) {
 		for name, text := range texts {
 			schemas.SchemaFromRef(schemas.Schema(t, true, "").Ref).Properties[name].Description = text
