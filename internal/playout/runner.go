@@ -2,6 +2,7 @@ package playout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -51,6 +52,7 @@ type snapshot struct {
 	events         []timeline.Event
 	targetDuration time.Duration // 0: not set by the operator
 	filler         string
+	tracks         json.RawMessage // config.tracks; nil: not set
 	delivery       Delivery
 	read           bool
 }
@@ -102,6 +104,7 @@ func (r *runner) look() {
 	defer c.mu.Unlock()
 	r.schedule = snapshot{
 		events: c.events, targetDuration: c.info.Config.TargetDuration, filler: c.info.Config.Filler,
+		tracks: c.info.Config.Tracks,
 		delivery: c.delivery, read: c.read.ok,
 	}
 }
@@ -269,13 +272,30 @@ func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait b
 		}
 	}
 	if first != nil {
-		settings, err := timeline.Settle(first, others)
+		settings, err := r.settleTracks(first, others)
 		if err == nil {
 			return settings, wait
 		}
 		r.report(first.URI, err.Error())
 	}
 	return provisionalSettings(), wait
+}
+
+// settleTracks settles on what the operator wants in config.tracks, if that can
+// be had of the first asset, else on what the asset has: a channel on air with
+// other tracks is better than none.
+func (r *runner) settleTracks(first *timeline.Asset, others []*timeline.Asset) (*playlog.Settings, error) {
+	wanted, err := timeline.ParseTracks(r.schedule.tracks)
+	if err == nil && len(wanted) > 0 {
+		var settings *playlog.Settings
+		if settings, err = timeline.Settle(first, others, wanted...); err == nil {
+			return settings, nil
+		}
+	}
+	if err != nil {
+		r.report("", err.Error()+"; the tracks of the first asset are used")
+	}
+	return timeline.Settle(first, others)
 }
 
 // provisionalSettings are the tracks of a channel that nothing is known of.
