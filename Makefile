@@ -3,7 +3,7 @@
 .SUFFIXES:
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-FUZZTIME ?= 1m
+FUZZTIME ?= 10m
 PKG      ?= ./...
 
 # The race detector needs cgo, and so a C compiler.
@@ -59,7 +59,7 @@ bench: ## benchmarks of PKG
 	go test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: fuzz
-fuzz: ## every fuzz test of PKG for FUZZTIME (1m)
+fuzz: ## every fuzz test of PKG for FUZZTIME (10m)
 	@go list $(PKG) | while read -r pkg; do \
 	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
