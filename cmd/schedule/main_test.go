@@ -11,10 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"consuo/internal/pgtest"
 )
 
 // TestMain makes the test binary the service itself when the tests start it as
@@ -24,7 +27,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 // A process is the service, started and listening.
@@ -112,13 +115,27 @@ func (p *process) send(method, path, body string) (int, string) {
 // there after the next start. (What the power of a machine takes away is up to
 // synchronous=FULL, which package schedulesql asserts on every connection.)
 func TestKilled(t *testing.T) {
-	env := "DATABASE_URL=" + filepath.Join(t.TempDir(), "new", "schedule.db")
+	t.Run("sqlite", func(t *testing.T) { testKilled(t, filepath.Join(t.TempDir(), "new", "schedule.db")) })
+	t.Run("postgres", func(t *testing.T) { testKilled(t, pgtest.URL(t)) })
+}
+
+// kills is how often; KILLS=100 in the environment is more.
+func kills() int {
+	n, err := strconv.Atoi(os.Getenv("KILLS"))
+	if err != nil {
+		return 10
+	}
+	return n
+}
+
+func testKilled(t *testing.T, database string) {
+	env := "DATABASE_URL=" + database
 	p := start(t, env)
 	if status, body := p.send("POST", "/channels", `{"id":"one"}`); status != 201 {
 		t.Fatal(status, body)
 	}
 	acknowledged := map[string]bool{}
-	for round := range 5 {
+	for round := range kills() {
 		id := fmt.Sprintf("last-%d", round)
 		var group sync.WaitGroup
 		var mu sync.Mutex

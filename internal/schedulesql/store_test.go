@@ -330,7 +330,7 @@ func TestEditIsAtomic(t *testing.T) {
 func TestConcurrentWriters(t *testing.T) {
 	each(t, func(t *testing.T, s schedule.Store) {
 		before := makeChannel(t, s, "one")
-		const writers, edits = 20, 10
+		const writers, edits = 200, 2
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		acknowledged := map[string]bool{}
@@ -371,26 +371,6 @@ func TestConcurrentWriters(t *testing.T) {
 			t.Errorf("%d edits raised the revision by %d", want, revision-before.Revision)
 		}
 	})
-}
-
-func BenchmarkRange(b *testing.B) {
-	s := openTest(b)
-	makeChannel(b, s, "one")
-	const n = 100_000
-	must(b, s.Edit(b.Context(), "one", func(tx schedule.Tx) error {
-		for i := range n {
-			if err := tx.Insert(minutes(fmt.Sprint(i), i*30, i*30+30)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-	for b.Loop() {
-		events, _, err := s.Events(b.Context(), "one", slot(n*15, n*15+24*60))
-		if err != nil || len(events) != 48 {
-			b.Fatal(len(events), err)
-		}
-	}
 }
 
 // A Condition sees what is stored, under the lock of the edit, and refuses it.
