@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -294,8 +295,26 @@ func (c *channel) run(ctx context.Context, done chan struct{}) {
 			c.log.Info("channel sleeps")
 			return
 		}
-		timer.Reset(r.step(ctx))
+		wait, err := safely(func() time.Duration { return r.step(ctx) })
+		if err != nil {
+			// What is published goes on; the next step begins with the log.
+			c.log.Error("panic while planning", "panic", err)
+			c.report("", "a fault of the engine while planning, see its log; playout begins anew from the log")
+			r, wait = newRunner(c), time.Second
+		}
+		timer.Reset(wait)
 	}
+}
+
+// safely turns a panic into an error: one channel's fault must not take the
+// others off air.
+func safely(step func() time.Duration) (wait time.Duration, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%v\n%s", fault, debug.Stack())
+		}
+	}()
+	return step(), nil
 }
 
 // sleepy says whether nobody has asked for the channel in a while.

@@ -32,6 +32,13 @@ const (
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same.
 	lastMoment = time.Second
+	// batch is how many cuts are appended at a time.
+	batch = 50
+	// refreeze is how long an asset counts as kept beside the log without
+	// being asked for again: far less than the log keeps its cuts.
+	refreeze = 24 * time.Hour
+	// mostThawed bounds the frozen assets that are held.
+	mostThawed = 50
 	// maxFrozen bounds a frozen asset's playlists, in bytes of JSON.
 	maxFrozen = 256 << 20
 )
@@ -49,7 +56,7 @@ type logSync struct {
 	// airs, unless the log turns out to have another.
 	due    *timeline.Planned
 	jumps  int                        // of store time, that were followed
-	frozen map[string]bool            // digests that are kept beside the log
+	frozen map[string]time.Time       // when, by digest, it was kept beside the log
 	thawed map[string]*timeline.Asset // by digest
 }
 
@@ -158,11 +165,12 @@ func (r *runner) catchUp(ctx context.Context) error {
 		}
 		r.adopt(ctx, cuts)
 	}
-	if len(r.pending) > 0 {
-		if err := r.push(ctx, r.pending); err != nil {
+	for len(r.pending) > 0 { // hours of it, maybe: a batch at a time
+		n := min(len(r.pending), batch)
+		if err := r.push(ctx, r.pending[:n]); err != nil {
 			return err
 		}
-		r.pending = nil
+		r.pending = r.pending[n:]
 	}
 	return nil
 }
@@ -295,11 +303,12 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 // zero: it is on air now, with or without the log. A cut that comes too late
 // for the lead is appended as a provisional one.
 func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
+	// It is not planned again: that would put it off as long as the log is away.
+	r.due = p
 	if now.Before(p.Start.Add(-r.lead)) {
-		return now.Add(appendRetry) // in time still, and planned again
+		return now.Add(appendRetry) // in time still
 	}
 	p.Provisional = true
-	r.due = p
 	if now.Before(p.Start.Add(-lastMoment)) {
 		return now.Add(appendRetry)
 	}
@@ -346,20 +355,25 @@ func (r *runner) committed(cuts []playlog.Cut) {
 // rendered from that, whatever happens to the origin. The slate is everywhere.
 func (r *runner) freeze(ctx context.Context, assets ...*timeline.Asset) error {
 	for _, a := range assets {
-		if r.frozen[a.Digest] || isBuiltin(a) {
+		if time.Since(r.frozen[a.Digest]) < refreeze || isBuiltin(a) {
 			continue
 		}
 		data := r.e.library.playlists(a)
 		if data == nil {
 			continue // it was thawed: it is there
 		}
-		if err := r.e.Log.Freeze(ctx, r.id, r.logID, a.Digest, data); err != nil {
+		err := r.e.Log.Freeze(ctx, r.id, r.logID, a.Digest, data)
+		switch {
+		case errors.Is(err, playlog.ErrImplausible):
+			// It airs all the same, from its origin.
+			r.report(a.URI, fmt.Sprintf("its playlists can't be kept beside the log: %v", err))
+		case err != nil:
 			return fmt.Errorf("freeze %s: %w", a.URI, err)
 		}
 		if r.frozen == nil {
-			r.frozen = make(map[string]bool)
+			r.frozen = make(map[string]time.Time)
 		}
-		r.frozen[a.Digest] = true
+		r.frozen[a.Digest] = time.Now()
 	}
 	return nil
 }
@@ -386,7 +400,7 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	if a.Digest != s.Digest {
 		return nil, fmt.Errorf("frozen asset %s has digest %s, its cut names %s", s.URI, a.Digest, s.Digest)
 	}
-	if r.thawed == nil {
+	if r.thawed == nil || len(r.thawed) >= mostThawed {
 		r.thawed = make(map[string]*timeline.Asset)
 	}
 	r.thawed[s.Digest] = a

@@ -322,6 +322,22 @@ func TestReplicasWithTheStoreAway(t *testing.T) {
 			c.watch(time.Minute)
 		}
 		c.same()
+		page, err := c.log.Read(t.Context(), "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		provisional := 0
+		for _, cut := range page.Cuts {
+			if cut.Provisional {
+				provisional++
+			}
+			if cut.Rebase { // they all knew the same, so they agree
+				t.Errorf("cut %d at %s is a rebase", cut.Number, cut.Start)
+			}
+		}
+		if provisional < 5 {
+			t.Errorf("%d provisional cuts: nothing was put to the test", provisional)
+		}
 	})
 }
 
@@ -466,4 +482,47 @@ func TestStoreTimeJumps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStoreAwayForLong: more provisional cuts than a batch has.
+func TestStoreAwayForLong(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0)
+		defer c.close()
+		c.set(func() {
+			var events []scheduleclient.Event
+			for i := range 400 {
+				events = append(events, event("abc"[i%3:i%3+1], time.Duration(i)*12*time.Second, 12*time.Second))
+			}
+			c.events["one"] = events
+		})
+		c.watch(time.Minute)
+		c.replicas[0].wire.set(true)
+		for range 300 {
+			c.look()
+			time.Sleep(15 * time.Second)
+		}
+		c.replicas[0].wire.set(false)
+		c.watch(10 * time.Second)
+		page, err := c.log.Read(t.Context(), "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		provisional := 0
+		for _, cut := range page.Cuts {
+			if cut.Rebase {
+				t.Errorf("cut %d is a rebase", cut.Number)
+			}
+			if cut.Provisional {
+				provisional++
+			}
+		}
+		if provisional < 300 {
+			t.Errorf("%d provisional cuts of 75 minutes in the log, want one in 12 s", provisional)
+		}
+		status, _ := c.replicas[0].Status(t.Context(), "one")
+		if status.Log.LastNumber != page.Cuts[len(page.Cuts)-1].Number {
+			t.Errorf("the engine is at cut %d, the log at %d", status.Log.LastNumber, page.Cuts[len(page.Cuts)-1].Number)
+		}
+	})
 }

@@ -104,7 +104,7 @@ func (r *runner) look() {
 	defer c.mu.Unlock()
 	r.schedule = snapshot{
 		events: c.events, targetDuration: c.info.Config.TargetDuration, filler: c.info.Config.Filler,
-		tracks: c.info.Config.Tracks,
+		tracks:   c.info.Config.Tracks,
 		delivery: c.delivery, read: c.read.ok,
 	}
 }
@@ -173,6 +173,9 @@ func (r *runner) expects(ctx context.Context, now time.Time) bool {
 // slept and the schedule wants something else by now than what repeats since,
 // it begins anew above what the log has given out.
 func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
+	if page.Settings == nil {
+		return false
+	}
 	r.use(page.Settings)
 	entries := r.resolve(ctx, page.Cuts)
 	if len(entries) == 0 {
@@ -253,18 +256,13 @@ func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait b
 	now := r.e.Now()
 	var first *timeline.Asset
 	var others []*timeline.Asset
-	seen := make(map[string]bool)
-	for _, ev := range r.schedule.events {
-		if !ev.End.After(now) || seen[ev.URI] || len(seen) == mostSettling {
-			continue
-		}
-		seen[ev.URI] = true
-		a, err := r.asset(ctx, ev.URI)
+	for _, uri := range r.upcoming(now) {
+		a, err := r.asset(ctx, uri)
 		switch {
 		case errors.Is(err, errLoading):
 			wait = wait || first == nil || now.Before(r.woken.Add(othersSettling))
 		case err != nil:
-			r.report(ev.URI, err.Error())
+			r.report(uri, err.Error())
 		case first == nil:
 			first = a
 		default:
@@ -296,6 +294,18 @@ func (r *runner) settleTracks(first *timeline.Asset, others []*timeline.Asset) (
 		r.report("", err.Error()+"; the tracks of the first asset are used")
 	}
 	return timeline.Settle(first, others)
+}
+
+// upcoming returns the assets that a channel is settled with, in order.
+func (r *runner) upcoming(now time.Time) (uris []string) {
+	seen := make(map[string]bool)
+	for _, ev := range r.schedule.events {
+		if ev.End.After(now) && !seen[ev.URI] && len(seen) < mostSettling {
+			seen[ev.URI] = true
+			uris = append(uris, ev.URI)
+		}
+	}
+	return uris
 }
 
 // provisionalSettings are the tracks of a channel that nothing is known of.
@@ -370,11 +380,8 @@ func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now ti
 	}
 	if g.TargetDuration == 0 {
 		g.TargetDuration = max(leastTarget, timeline.WholeTarget(in.Filler.Longest()))
-		for _, ev := range r.schedule.events {
-			if !ev.End.After(now) {
-				continue
-			}
-			if state := in.Asset(ev.URI); state.Feed != nil {
+		for _, uri := range r.upcoming(now) {
+			if state := in.Asset(uri); state.Feed != nil {
 				g.TargetDuration = max(g.TargetDuration, timeline.WholeTarget(state.Feed.Longest()))
 			}
 		}

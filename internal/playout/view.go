@@ -57,7 +57,7 @@ func newView(before *view, channel string, settings *playlog.Settings, tl *timel
 	v.multivariant = NewDocument(appendMultivariant(nil, channel, settings))
 	v.multivariant.Settled = !isSlate(settings)
 	if before != nil {
-		v.retired, v.until = before, now.Add(retirement)
+		v.retired, v.until = &view{settings: before.settings, tracks: before.tracks}, now.Add(retirement)
 	}
 	return v
 }
