@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	duration := asset.New(asset.Options{Policy: cfg.policy()}).Duration
 	handler, err := schedulehttp.New(schedulehttp.Options{
-		Store: store, Playout: store.Playout(cfg.Lead), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store,
+		Store: store, Playout: store.Playout(cfg.Lead), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store, AsRun: store.Aired,
 		EngineURL: cfg.EngineURL,
 		Duration:  duration,
 	})

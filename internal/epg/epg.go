@@ -24,16 +24,10 @@ type Channel struct {
 	URL   string // of its multivariant playlist; only M3U needs it
 }
 
-// An Airing says when an event was really on air.
-type Airing struct {
-	EventID string
-	schedule.Slot
-}
-
 // AsAired gives events the times at which they really aired, where that is
 // known: from the begin of an event's first airing to the end of its last one.
 // What is planned next ends the one before. The result is ordered and does not overlap.
-func AsAired(events []schedule.Event, airings []Airing) []schedule.Event {
+func AsAired(events []schedule.Event, airings []schedule.Airing) []schedule.Event {
 	if len(airings) == 0 {
 		return events
 	}

@@ -180,15 +180,15 @@ func TestAsAired(t *testing.T) {
 	events := []schedule.Event{event("a", 0, 10), event("b", 10, 20), event("c", 20, 30)}
 	for _, c := range []struct {
 		name    string
-		airings []Airing
+		airings []schedule.Airing
 		want    string
 	}{
 		{"nothing aired", nil, "a 0-10 b 10-20 c 20-30"},
-		{"late", []Airing{{"a", slot(1, 12)}}, "a 1-10 b 10-20 c 20-30"},
-		{"both aired", []Airing{{"a", slot(1, 12)}, {"b", slot(12, 21)}}, "a 1-12 b 12-20 c 20-30"},
-		{"in two parts", []Airing{{"a", slot(0, 3)}, {"a", slot(5, 9)}}, "a 0-9 b 10-20 c 20-30"},
-		{"unknown event", []Airing{{"x", slot(0, 3)}}, "a 0-10 b 10-20 c 20-30"},
-		{"swallowed", []Airing{{"a", slot(10, 12)}}, "b 10-20 c 20-30"},
+		{"late", []schedule.Airing{{EventID: "a", Slot: slot(1, 12)}}, "a 1-10 b 10-20 c 20-30"},
+		{"both aired", []schedule.Airing{{EventID: "a", Slot: slot(1, 12)}, {EventID: "b", Slot: slot(12, 21)}}, "a 1-12 b 12-20 c 20-30"},
+		{"in two parts", []schedule.Airing{{EventID: "a", Slot: slot(0, 3)}, {EventID: "a", Slot: slot(5, 9)}}, "a 0-9 b 10-20 c 20-30"},
+		{"unknown event", []schedule.Airing{{EventID: "x", Slot: slot(0, 3)}}, "a 0-10 b 10-20 c 20-30"},
+		{"swallowed", []schedule.Airing{{EventID: "a", Slot: slot(10, 12)}}, "b 10-20 c 20-30"},
 	} {
 		var got []string
 		for _, e := range AsAired(events, c.airings) {

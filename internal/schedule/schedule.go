@@ -87,6 +87,12 @@ type Event struct {
 	Details
 }
 
+// An Airing says when an event was really on air.
+type Airing struct {
+	EventID string
+	Slot
+}
+
 // Duration is how long the event is planned to be on air.
 func (e Event) Duration() time.Duration { return e.End.Sub(e.Start) }
 

@@ -18,7 +18,7 @@ import (
 
 // AsRun returns what of a channel's events has really aired within a slot, from
 // its playout log.
-type AsRun func(ctx context.Context, channelID string, within schedule.Slot) ([]epg.Airing, error)
+type AsRun func(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Airing, error)
 
 // A guide without a range reaches from yesterday to two weeks ahead.
 const (

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"consuo/internal/epg"
 	"consuo/internal/schedule"
 )
 
@@ -77,11 +76,11 @@ func TestGuideHosts(t *testing.T) {
 func TestGuideAsRun(t *testing.T) {
 	hour := time.Now().UTC().Truncate(time.Hour)
 	late := schedule.Slot{Start: hour.Add(-58 * time.Minute), End: hour}
-	c := newClient(t, Options{AsRun: func(_ context.Context, channelID string, within schedule.Slot) ([]epg.Airing, error) {
+	c := newClient(t, Options{AsRun: func(_ context.Context, channelID string, within schedule.Slot) ([]schedule.Airing, error) {
 		if channelID != "one" || !within.Overlaps(late) {
 			t.Errorf("asked for %s, %v", channelID, within)
 		}
-		return []epg.Airing{{EventID: "a", Slot: late}}, nil
+		return []schedule.Airing{{EventID: "a", Slot: late}}, nil
 	}})
 	c.do("PUT", "/channels/one", nil, `{}`)
 	c.do("PUT", "/channels/one/schedule/a", nil, fmt.Sprintf(`{"uri":"https://a/b","start_time":%d,"duration":3600}`, hour.Add(-time.Hour).UnixMilli()))

@@ -45,8 +45,7 @@ type Options struct {
 	// EngineURL is where viewers reach the engine, for links to channels; "" is
 	// port 8000 of the host by which this service is reached.
 	EngineURL string
-	// AsRun tells what has aired; nil while there is no playout log: then guides
-	// have the planned times.
+	// AsRun tells what has aired; without it guides have the planned times.
 	AsRun AsRun
 	// Reports has what the auto-scheduler reports; nil if none runs.
 	Reports Reports
