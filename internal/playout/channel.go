@@ -57,9 +57,15 @@ type channel struct {
 	ready    chan struct{}      // closed when view is set
 	moved    chan struct{}      // closed when complete moves
 	problems []Problem          // the latest last
-	recent   []playlog.Cut      // the latest last
+	recent   []airedCut         // the latest last
 	logState LogStatus
 	settings *playlog.Settings // of the log; the runner's, kept while asleep
+}
+
+// airedCut is a cut as status shows it.
+type airedCut struct {
+	playlog.Cut
+	seams map[string]Seconds
 }
 
 // reading is what is known of how far the schedule was read.

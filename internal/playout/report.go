@@ -60,11 +60,11 @@ func (c *channel) status() Status {
 	}
 	var end time.Time
 	for i := range slices.Backward(recent) {
-		cut := &recent[i]
+		cut := &recent[i].Cut
 		if d := adherence(cut); d != nil && s.Drift == 0 && !cut.Start.After(now) {
 			s.Drift = *d
 		}
-		s.LastCuts = append(s.LastCuts, CutStatus{Number: cut.Number, OnAir: *describe(cut, end), Rebase: cut.Rebase})
+		s.LastCuts = append(s.LastCuts, CutStatus{Number: cut.Number, OnAir: *describe(cut, end), Rebase: cut.Rebase, Seams: recent[i].seams})
 		end = cut.Start
 	}
 	return s

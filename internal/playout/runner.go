@@ -531,10 +531,20 @@ func (r *runner) show() {
 	defer c.mu.Unlock()
 	c.settings = r.settings
 	c.logState.ID, c.logState.LastNumber = r.logID, r.tl.Last().Number
-	for _, e := range r.tl.Entries() {
-		if n := len(c.recent); n == 0 || c.recent[n-1].Number < e.Number {
-			c.recent = append(c.recent, e.Cut)
+	for i, e := range r.tl.Entries() {
+		if n := len(c.recent); n > 0 && c.recent[n-1].Number >= e.Number {
+			continue
 		}
+		aired := airedCut{Cut: e.Cut}
+		for k, t := range r.settings.Tracks {
+			if seam := r.tl.Seam(i, k); seam.Abs() >= time.Millisecond {
+				if aired.seams == nil {
+					aired.seams = make(map[string]Seconds)
+				}
+				aired.seams[t.ID] = Seconds(seam)
+			}
+		}
+		c.recent = append(c.recent, aired)
 	}
 	if extra := len(c.recent) - keptCuts; extra > 0 {
 		c.recent = slices.Delete(c.recent, 0, extra)

@@ -86,6 +86,9 @@ type CutStatus struct {
 	Number int64 `json:"number"`
 	OnAir
 	Rebase bool `json:"rebase,omitempty"`
+	// Seams has, for tracks that don't meet exactly where the cut begins, the
+	// hole there, or, below zero, the overlap. Each is bounded by a segment.
+	Seams map[string]Seconds `json:"seams,omitempty"`
 }
 
 // Problem is something that an operator may want to change.

@@ -103,3 +103,37 @@ func cutOf(log []playlog.Cut, event string) *playlog.Cut {
 	}
 	return nil
 }
+
+// TestSeams: a hole or an overlap at a cut is known, bounded by a segment, and
+// does not add up.
+func TestSeams(t *testing.T) {
+	a := vector(t, "hls_cmaf_1") // video 3 s, audio 1.92 s
+	c := newChannel(t, a, a)
+	at := c.now.Add(time.Minute)
+	for i := range 60 {
+		length := time.Duration(9+i%7) * time.Second
+		c.events = append(c.events, timeline.Event{URI: a.URI, Start: at, End: at.Add(length)})
+		at = at.Add(length)
+	}
+	c.begin()
+	seen := 0
+	for c.now.Before(at) {
+		c.until(c.now.Add(time.Second), time.Second)
+		for i := range c.tl.Entries() {
+			for k, track := range c.settings.Tracks {
+				seam := c.tl.Seam(i, k)
+				switch {
+				case track.Media == playlog.VideoTrack && seam != 0:
+					t.Fatalf("%s: video has a seam of %s", c.now, seam)
+				case seam > 2*1920*time.Millisecond || seam < -time.Second:
+					t.Fatalf("%s: %s has a seam of %s", c.now, track.ID, seam)
+				case seam != 0:
+					seen++
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("there was no seam to see")
+	}
+}

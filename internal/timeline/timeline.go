@@ -241,6 +241,19 @@ func (tl *Timeline) segment(k int, n int64) (*Entry, place) {
 	return e, e.place(k, n-e.Tracks[k].MediaSequence)
 }
 
+// Seam returns what lies between the last segment of track k in the cut before
+// the one with this index and its first one in it: a hole, or, below zero, how
+// far they overlap. The primary has none. Errors don't add up: at every cut
+// all tracks are anchored to the primary again.
+func (tl *Timeline) Seam(index, k int) time.Duration {
+	if index == 0 {
+		return 0
+	}
+	e, before := &tl.entries[index], &tl.entries[index-1]
+	last := e.Tracks[k].MediaSequence - before.Tracks[k].MediaSequence - 1
+	return e.date(k, e.place(k, 0)).Sub(before.end(k, before.place(k, last)))
+}
+
 // Contradicts says whether a cut that is about to follow the last one would
 // give other segments to numbers that have been listed by t.
 func (tl *Timeline) Contradicts(c *playlog.Cut, t time.Time) bool {
