@@ -19,7 +19,7 @@ import (
 
 // The rhythm of a [Runner].
 const (
-	turnEvery = 10 * time.Second
+	turnEvery = 5 * time.Second // so long a new channel waits
 	turnLimit = time.Minute
 	planEvery = 5 * time.Minute // so long a hole stays that somebody makes by hand
 	leaseFor  = 2 * time.Minute
@@ -58,6 +58,7 @@ type Runner struct {
 	Options
 	client   *http.Client
 	holder   string
+	leased   time.Time          // when the lease was taken or extended last
 	sources  map[string]*source // by URL; these belong to the goroutine of Run
 	lengths  map[string]*length // by URI
 	channels map[string]*channel
@@ -85,6 +86,7 @@ func (r *Runner) Run(ctx context.Context) {
 	ticker := time.NewTicker(turnEvery)
 	defer ticker.Stop()
 	defer func() {
+		r.leased = time.Time{}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := r.Store.Release(ctx, leaseName, r.holder); err != nil {
@@ -107,8 +109,12 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) turn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, turnLimit)
 	defer cancel()
-	if held, err := r.Store.Lease(ctx, leaseName, r.holder, time.Now(), leaseFor); err != nil || !held {
-		return err
+	if now := time.Now(); now.Sub(r.leased) > leaseFor/4 {
+		held, err := r.Store.Lease(ctx, leaseName, r.holder, now, leaseFor)
+		if err != nil || !held {
+			return err
+		}
+		r.leased = now
 	}
 	channels, err := r.Store.Channels(ctx)
 	if err != nil {
