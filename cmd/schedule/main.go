@@ -71,9 +71,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, warning := range store.Warnings() {
 		log.Warn("data may be lost", "hint", warning)
 	}
+	playout := store.Playout(cfg.Lead)
 	duration := asset.New(asset.Options{Policy: cfg.policy()}).Duration
 	handler, err := schedulehttp.New(schedulehttp.Options{
-		Store: store, Playout: store.Playout(cfg.Lead), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store, AsRun: store.Aired,
+		Store: store, Playout: playout, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store, AsRun: store.Aired,
 		EngineURL: cfg.EngineURL,
 		Duration:  duration,
 	})
@@ -82,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ctx, cancel := context.WithCancel(ctx)
 		var background sync.WaitGroup
 		background.Go(func() { scheduler.Run(ctx) })
+		background.Go(func() { playout.Sweep(ctx, log) })
 		err = service.Run(ctx, service.Options{
 			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
 			Handler: handler, Logger: log, Registry: service.NewRegistry("schedule"), Ready: store.Ping,

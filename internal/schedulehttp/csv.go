@@ -194,7 +194,7 @@ func (q FormatQuery) csv() bool {
 // varies tells caches that the form of a list depends on the header Accept.
 func varies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/schedule") {
+		if strings.HasSuffix(r.URL.Path, "/schedule") || strings.HasSuffix(r.URL.Path, "/asrun") {
 			w.Header().Add("Vary", "Accept")
 		}
 		next.ServeHTTP(w, r)

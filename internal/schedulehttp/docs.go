@@ -119,7 +119,7 @@ func blob(op huma.Operation) huma.Operation {
 
 func tags(path string) []string {
 	switch {
-	case strings.HasPrefix(path, "/channels/{channelId}/playout"):
+	case strings.HasPrefix(path, "/channels/{channelId}/playout"), strings.HasSuffix(path, "/asrun"):
 		return []string{"playout"}
 	case strings.HasPrefix(path, "/channels/{channelId}/schedule"):
 		return []string{"schedule"}

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"consuo/internal/playlog"
 	"consuo/internal/schedule"
 	"consuo/internal/service"
 
@@ -33,7 +32,7 @@ type Options struct {
 	Store schedule.Store
 	// Playout has the logs of Store's channels. Pages may have less than all
 	// that is asked for, if they say so.
-	Playout playlog.Log
+	Playout PlayoutStore
 	Logger  *slog.Logger
 	// Origins may call from a browser: "https://host:port", "https://*.host", or
 	// "*". Without any, all origins may read and only the same may write.
@@ -123,8 +122,11 @@ func build(o Options) (*chi.Mux, *handler, error) {
 
 	huma.Register(h.api, read("get-autoschedule", "/channels/{channelId}/autoschedule", "What the auto-scheduler does for a channel, and which entries it can't use"), h.autoschedule)
 
+	huma.Register(h.api, read("as-run", "/channels/{channelId}/asrun", "What was on air, from the playout log"), h.asRun)
+
 	h.documentText()
 	h.documentPlayout()
+	h.documentAsRun()
 	h.finishDocument()
 	h.documentLists()
 	h.documentBodies()

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"consuo/internal/playlog"
 	"consuo/internal/schedule"
 	"consuo/internal/schedulesql"
 
@@ -44,6 +45,9 @@ func newClient(t testing.TB, o Options) *client {
 		}
 		t.Cleanup(func() { _ = store.Close() })
 		o.Store, o.Playout = store, store.Playout(8*time.Second)
+	}
+	if s, ok := o.Store.(*schedulesql.Store); ok {
+		o.Playout = s.Playout(playlog.Lead)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

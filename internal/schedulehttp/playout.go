@@ -7,9 +7,18 @@ import (
 	"reflect"
 
 	"consuo/internal/playlog"
+	"consuo/internal/schedule"
 
 	"github.com/danielgtaylor/huma/v2"
 )
+
+// PlayoutStore keeps playout logs.
+type PlayoutStore interface {
+	playlog.Log
+	// Cuts returns the cuts that are needed to tell what was on air within a
+	// slot, in order, limit at most. What ends the last may follow the slot.
+	Cuts(ctx context.Context, channel string, within schedule.Slot, limit int) ([]playlog.Cut, error)
+}
 
 // playoutPage is an answer of the playout log.
 type playoutPage playlog.Page
@@ -158,7 +167,8 @@ func (h *handler) documentPlayout() {
 	doc := h.api.OpenAPI()
 	schemas := doc.Components.Schemas
 	problem := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[playoutProblem](), true, "")}
-	for _, item := range []*huma.PathItem{doc.Paths["/channels/{channelId}/playout"], doc.Paths["/channels/{channelId}/playout/assets/{digest}"]} {
+	log, assets := doc.Paths["/channels/{channelId}/playout"], doc.Paths["/channels/{channelId}/playout/assets/{digest}"]
+	for _, item := range []*huma.PathItem{log, assets} {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put} {
 			if op == nil {
 				continue
@@ -170,14 +180,12 @@ func (h *handler) documentPlayout() {
 			}
 		}
 	}
-	doc.Paths["/channels/{channelId}/playout/assets/{digest}"].Put.RequestBody.Required = false // no bytes are bytes too
-	doc.Paths["/channels/{channelId}/playout/assets/{digest}"].Get.Responses["200"].Content = map[string]*huma.MediaType{
-		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-	}
-	appended := doc.Paths["/channels/{channelId}/playout"].Post.Responses
-	nothing := *appended["201"]
-	nothing.Description = "Nothing was to be appended"
-	appended["200"] = &nothing
+	heard := *log.Post.Responses["201"]
+	heard.Description = "OK: no cuts were sent"
+	log.Post.Responses["200"] = &heard
+	assets.Put.RequestBody.Required = false // no bytes are bytes too
+	binary := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+	assets.Get.Responses["200"].Content = map[string]*huma.MediaType{"application/octet-stream": {Schema: binary}}
 	describe := func(t reflect.Type, texts map[string]string) {
 		for name, text := range texts {
 			schemas.SchemaFromRef(schemas.Schema(t, true, "").Ref).Properties[name].Description = text

@@ -199,6 +199,45 @@ func (p *Playout) page(ctx context.Context, q queryer, channel string, after int
 	return page, nil
 }
 
+// Cuts returns the cuts of a channel's log that are needed to tell what was on
+// air within a slot, in order: from the one before its start, to a few after its
+// end, which end the last. They are
+// limit at most.
+func (p *Playout) Cuts(ctx context.Context, channel string, within schedule.Slot, limit int) ([]playlog.Cut, error) {
+	if _, err := queryChannel(ctx, p.store.read, channel); err != nil {
+		return nil, err
+	}
+	fail := func(err error) ([]playlog.Cut, error) {
+		return nil, fmt.Errorf("read the playout log of channel %s: %w", channel, err)
+	}
+	// A rebase starts before cuts with lower numbers: a part of a log is one by
+	// numbers, found by times.
+	const following = 10
+	rows, err := p.store.read.QueryContext(ctx, `SELECT c.cut FROM playout_logs l JOIN cuts c ON c.log_id = l.id WHERE l.channel_id = $1
+		AND c.number >= coalesce((SELECT b.number FROM cuts b WHERE b.log_id = l.id AND b.start_ns <= $2 ORDER BY b.start_ns DESC LIMIT 1), 0)
+		AND c.number <= coalesce((SELECT max(e.number) FROM cuts e WHERE e.log_id = l.id AND e.start_ns < $3), 0) + $4
+		ORDER BY c.number LIMIT $5`, channel, toNanos(within.Start), toNanos(within.End), following, limit)
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	var cuts []playlog.Cut
+	for rows.Next() {
+		c, err := scanCut(rows)
+		if err != nil {
+			return fail(err)
+		}
+		cuts = append(cuts, c)
+	}
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	return cuts, nil
+}
+
+// toNanos is t in nanoseconds, moved to where cuts can be.
+func toNanos(t time.Time) int64 { return toMillis(t) * int64(time.Millisecond) }
+
 // Append implements [playlog.Log].
 func (p *Playout) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
 	// Also makes a log that is not there yet; that another id is sent then will
