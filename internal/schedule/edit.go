@@ -15,15 +15,19 @@ const maxConflicts = 20
 func Insert(tx Tx, events []Event) error {
 	conflicts := conflictsAmong(events)
 	for i, e := range events {
-		if len(conflicts) >= maxConflicts {
-			break
-		}
-		found, err := conflictsWithStored(tx, i, e, true)
-		if err != nil {
+		other, err := tx.Event(e.ID)
+		if err == nil {
+			conflicts = append(conflicts, Conflict{Index: i, Event: e, Other: other, SameID: true})
+		} else if _, absent := errors.AsType[*NotFoundError](err); !absent {
 			return err
 		}
-		conflicts = append(conflicts, found...)
 	}
+	around, err := conflictsAround(tx, events, func(string) bool { return false })
+	if err != nil {
+		return err
+	}
+	// An event that is stored under the same id is named once.
+	conflicts = append(conflicts, slices.DeleteFunc(around, func(c Conflict) bool { return c.Other.ID == c.Event.ID })...)
 	if len(conflicts) > 0 {
 		slices.SortStableFunc(conflicts, func(a, b Conflict) int { return cmp.Compare(a.Index, b.Index) })
 		return &ConflictError{conflicts[:min(len(conflicts), maxConflicts)]}
@@ -39,7 +43,7 @@ func Insert(tx Tx, events []Event) error {
 // Put stores an event in place of the one with its id, or as a new one. An
 // equal event is left alone, so that repeating an edit raises no revision.
 func Put(tx Tx, e Event) (created bool, err error) {
-	conflicts, err := conflictsWithStored(tx, 0, e, false)
+	conflicts, err := conflictsAround(tx, []Event{e}, func(id string) bool { return id == e.ID })
 	if err != nil {
 		return false, err
 	}
@@ -88,27 +92,4 @@ func conflictsAmong(events []Event) (conflicts []Conflict) {
 		seen[e.ID] = i
 	}
 	return conflicts
-}
-
-// conflictsWithStored compares with what is stored: a new event must have an
-// id of its own, another one replaces its namesake and may overlap that.
-func conflictsWithStored(tx Tx, index int, e Event, isNew bool) (conflicts []Conflict, err error) {
-	if isNew {
-		other, err := tx.Event(e.ID)
-		if err == nil {
-			conflicts = append(conflicts, Conflict{Index: index, Event: e, Other: other, SameID: true})
-		} else if _, absent := errors.AsType[*NotFoundError](err); !absent {
-			return nil, err
-		}
-	}
-	others, err := tx.Events(e.Slot)
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range others {
-		if other.ID != e.ID {
-			conflicts = append(conflicts, Conflict{Index: index, Event: e, Other: other})
-		}
-	}
-	return conflicts, nil
 }

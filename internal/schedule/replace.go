@@ -98,33 +98,40 @@ func PlanReplace(tx Tx, within Slot, events []Event, newID func() string) (Repla
 	return r, nil
 }
 
-// conflictsAround compares events with what is stored, save for what is replaced.
+// near is how far apart events may be that are compared with one query.
+const near = 24 * time.Hour
+
+// conflictsAround compares events with what is stored, save for what is
+// replaced. It reads what lies around many events at once: a query for each
+// would keep other editors waiting.
 func conflictsAround(tx Tx, events []Event, replaced func(id string) bool) (conflicts []Conflict, err error) {
-	if len(events) == 0 {
-		return nil, nil
+	order := make([]int, len(events))
+	for i := range order {
+		order[i] = i
 	}
-	all := events[0].Slot
-	for _, e := range events[1:] {
-		if e.Start.Before(all.Start) {
-			all.Start = e.Start
-		}
-		if e.End.After(all.End) {
-			all.End = e.End
-		}
-	}
-	others, err := tx.Events(all)
-	if err != nil {
-		return nil, err
-	}
-	others = slices.DeleteFunc(others, func(e Event) bool { return replaced(e.ID) })
-	for i, e := range events {
-		first := sort.Search(len(others), func(n int) bool { return others[n].End.After(e.Start) })
-		for _, other := range others[first:] {
-			if !other.Overlaps(e.Slot) {
-				break
+	slices.SortStableFunc(order, func(a, b int) int { return events[a].Start.Compare(events[b].Start) })
+	for len(order) > 0 {
+		around, n := events[order[0]].Slot, 1
+		for ; n < len(order) && events[order[n]].Start.Sub(around.End) <= near; n++ {
+			if end := events[order[n]].End; end.After(around.End) {
+				around.End = end
 			}
-			conflicts = append(conflicts, Conflict{Index: i, Event: e, Other: other})
 		}
+		others, err := tx.Events(around)
+		if err != nil {
+			return nil, err
+		}
+		others = slices.DeleteFunc(others, func(e Event) bool { return replaced(e.ID) })
+		for _, i := range order[:n] {
+			first := sort.Search(len(others), func(k int) bool { return others[k].End.After(events[i].Start) })
+			for _, other := range others[first:] {
+				if !other.Overlaps(events[i].Slot) {
+					break
+				}
+				conflicts = append(conflicts, Conflict{Index: i, Event: events[i], Other: other})
+			}
+		}
+		order = order[n:]
 	}
 	return conflicts, nil
 }
