@@ -24,7 +24,7 @@ func fill(t testing.TB, s *Store, channels, events int) {
 	_, err := s.write.ExecContext(t.Context(), `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < `+strconv.Itoa(events)+`)
 		INSERT INTO events (channel_id, id, title, uri, start_ms, end_ms)
 		SELECT channels.id, 'event-' || i, 'Title of event ' || i, 'https://vod.example/' || i || '/index.m3u8', CAST($1 AS BIGINT) + i * 1800000, CAST($1 AS BIGINT) + (i + 1) * 1800000
-		FROM n, channels`, noon.UnixMilli())
+		FROM channels CROSS JOIN n`, noon.UnixMilli())
 	must(t, err)
 	if s.path == "" {
 		_, err := s.write.ExecContext(t.Context(), `ANALYZE`) // what autovacuum does a minute later
