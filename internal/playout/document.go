@@ -14,8 +14,9 @@ import (
 // every request until the next. It is immutable.
 type Document struct {
 	Body []byte
-	// ETag is strong, with its quotes; GzipETag is that of Gzip().
-	ETag, GzipETag string
+	// ETag is strong, with its quotes, as a header map holds it: one value, not
+	// to be written to. GzipETag is that of Gzip().
+	ETag, GzipETag []string
 	// Changes is the instant, on the clock of the process, at which the next
 	// document is due; zero for a document that doesn't change.
 	Changes time.Time
@@ -33,7 +34,7 @@ type Document struct {
 func NewDocument(body []byte) *Document {
 	sum := sha256.Sum256(body)
 	tag := hex.EncodeToString(sum[:12])
-	return &Document{Body: body, ETag: `"` + tag + `"`, GzipETag: `"` + tag + `-gzip"`, Settled: true}
+	return &Document{Body: body, ETag: []string{`"` + tag + `"`}, GzipETag: []string{`"` + tag + `-gzip"`}, Settled: true}
 }
 
 // Gzip returns the body compressed; it is done once, when first asked for.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"consuo/internal/playout"
 )
@@ -78,16 +77,11 @@ func (m *numbered) value(n int) []string {
 	return v[:]
 }
 
-// values makes a header value of a string that never changes, in place: a slice
-// of its own would be the one allocation of the hot path. Whoever appends to it
-// gets a copy, as it is full.
-func values(s *string) []string { return unsafe.Slice(s, 1) }
-
 // knownTag returns the document's tag that If-None-Match has, nil if it has
 // none; selected stands for "*". Either tag will do, as both name the same
 // content, and the comparison is the weak one (RFC 9110 13.1.2). The answer
 // repeats the client's tag, by which a cache finds what it has.
-func knownTag(lines []string, doc *playout.Document, selected *string) *string {
+func knownTag(lines []string, doc *playout.Document, selected []string) []string {
 	for _, list := range lines {
 		for list = strings.TrimLeft(list, ", \t"); list != ""; list = strings.TrimLeft(list, ", \t") {
 			if list[0] == '*' {
@@ -102,10 +96,10 @@ func knownTag(lines []string, doc *playout.Document, selected *string) *string {
 				break
 			}
 			switch list[:end] {
-			case doc.ETag:
-				return &doc.ETag
-			case doc.GzipETag:
-				return &doc.GzipETag
+			case doc.ETag[0]:
+				return doc.ETag
+			case doc.GzipETag[0]:
+				return doc.GzipETag
 			}
 			list = list[end:]
 		}

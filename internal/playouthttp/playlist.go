@@ -84,13 +84,13 @@ func (h *handler) servePlaylist(w http.ResponseWriter, r *http.Request, name pla
 		return
 	}
 
-	tag, gzip := &doc.ETag, acceptsGzip(r.Header["Accept-Encoding"])
+	tag, gzip := doc.ETag, acceptsGzip(r.Header["Accept-Encoding"])
 	if gzip {
-		tag = &doc.GzipETag
+		tag = doc.GzipETag
 	}
 	header["Cache-Control"] = cacheControl(doc, time.Now())
 	if known := knownTag(r.Header["If-None-Match"], doc, tag); known != nil {
-		header["Etag"] = values(known)
+		header["Etag"] = known
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -99,7 +99,7 @@ func (h *handler) servePlaylist(w http.ResponseWriter, r *http.Request, name pla
 		body = doc.Gzip()
 		header["Content-Encoding"] = gzipEncoding
 	}
-	header["Etag"] = values(tag)
+	header["Etag"] = tag
 	header["Content-Type"] = playlistType
 	header["Content-Length"] = contentLengths.value(len(body))
 	w.WriteHeader(http.StatusOK)
