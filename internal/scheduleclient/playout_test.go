@@ -1,10 +1,14 @@
 package scheduleclient_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -63,4 +67,154 @@ func TestPlayoutProtocol(t *testing.T) {
 			test(t, client.Playout(), time.Sleep)
 		})
 	})
+}
+
+// answers is a schedule that gives the same answer to everything.
+func answers(status int, header, body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if name, value, ok := strings.Cut(header, ": "); ok {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+func playoutOf(t *testing.T, h http.Handler) *scheduleclient.Playout {
+	t.Helper()
+	client, err := scheduleclient.New(scheduleclient.Options{BaseURL: "http://schedule:8001/api", Transport: inProcess{h}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Playout()
+}
+
+const page = `{"id":"x","now":1795348800000000000,"lead":8000000000,"cuts":[]}`
+
+func TestPlayoutSupported(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		h      http.Handler
+		want   error
+		others bool // an error that says neither
+	}{
+		{"ours, no such channel", answers(404, "Store-Time: 1795348800000000000", `{"detail":"There is no channel."}`), nil, false},
+		{"ours, and the channel is there", answers(200, "Store-Time: 1795348800000000000", page), nil, false},
+		{"404 of another make", answers(404, "", `{"message":"Route GET:/channels/_/playout not found"}`), scheduleclient.ErrUnsupported, false},
+		{"405", answers(405, "", ``), scheduleclient.ErrUnsupported, false},
+		{"501", answers(501, "", ``), scheduleclient.ErrUnsupported, false},
+		{"away", answers(503, "", ``), nil, true},
+		{"a page for every path", answers(200, "", `<html>`), nil, true},
+		{"another object for every path", answers(200, "", `{}`), nil, true},
+	} {
+		err := playoutOf(t, c.h).Supported(t.Context())
+		if c.others != (err != nil && !errors.Is(err, scheduleclient.ErrUnsupported)) || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	// A proxy's 404 does not turn our schedule into one of another make.
+	status, header := 200, "1795348800000000000"
+	p := playoutOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if header != "" {
+			w.Header().Set("Store-Time", header)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(page))
+	}))
+	if err := p.Supported(t.Context()); err != nil {
+		t.Error(err)
+	}
+	status, header = 404, ""
+	if _, err := p.Read(t.Context(), "one", 0); err == nil || errors.Is(err, scheduleclient.ErrUnsupported) {
+		t.Error(err)
+	}
+}
+
+// Whatever goes wrong, the outcome of an append is not taken for a refusal.
+func TestPlayoutUnknownOutcome(t *testing.T) {
+	for name, h := range map[string]http.Handler{
+		"500":                 answers(500, "", `{"code":"x"}`),
+		"a wrong key":         answers(401, "Store-Time: 1795348800000000000", `{"detail":"Writing needs one of the keys"}`),
+		"half a body":         answers(201, "Store-Time: 1795348800000000000", page[:40]),
+		"another object":      answers(201, "", `{"id":7}`),
+		"no page":             answers(201, "", `{}`),
+		"a conflict of a CDN": answers(409, "", `conflict`),
+	} {
+		_, err := playoutOf(t, h).Append(t.Context(), "one", "x", []playlog.Cut{{Number: 1}})
+		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
+			if err == nil || errors.Is(err, refusal) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if _, err := playoutOf(t, answers(404, "Store-Time: 1795348800000000000", `{}`)).Append(t.Context(), "one", "x", nil); !errors.Is(err, scheduleclient.ErrNotFound) {
+		t.Errorf("no such channel: %v", err)
+	}
+	for _, id := range []string{"", "../x", "a b"} {
+		if _, err := playoutOf(t, answers(200, "", page)).Read(t.Context(), id, 0); !errors.Is(err, scheduleclient.ErrNotFound) {
+			t.Errorf("channel %q: %v", id, err)
+		}
+	}
+}
+
+// A request takes two seconds at most.
+func TestPlayoutTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := scheduleclient.New(scheduleclient.Options{BaseURL: "http://schedule:8001", Transport: hangs{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if _, err := client.Playout().Append(t.Context(), "one", "x", nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 2*time.Second {
+			t.Errorf("after %s: %v", time.Since(begin), err)
+		}
+	})
+}
+
+// hangs is a schedule that never answers.
+type hangs struct{}
+
+func (hangs) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// A log of more than a page is read to its end; one that grows under another
+// id is not mixed.
+func TestPlayoutPages(t *testing.T) {
+	ids := []string{"x", "x", "x"}
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		w.Header().Set("Store-Time", "1795348800000000000")
+		fmt.Fprintf(w, `{"id":%q,"now":%d,"lead":8000000000,"more":%v,"cuts":[{"number":%d},{"number":%d}]}`,
+			ids[after/2], 1795348800000000000+after, after < 4, after+1, after+2)
+	})
+	got, err := playoutOf(t, h).Read(t.Context(), "one", 0)
+	if err != nil || len(got.Cuts) != 6 || got.Cuts[5].Number != 6 || got.More || got.Now.UnixNano() != 1795348800000000004 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	ids[1] = "y"
+	if got, err = playoutOf(t, h).Read(t.Context(), "one", 0); err == nil {
+		t.Errorf("two logs are mixed: %+v", got)
+	}
+	if _, err = playoutOf(t, answers(200, "", strings.Replace(page, `"cuts"`, `"more":true,"cuts"`, 1))).Read(t.Context(), "one", 0); err == nil {
+		t.Error("more of nothing")
+	}
+}
+
+// Answers of the log tell the store's clock too.
+func TestPlayoutClock(t *testing.T) {
+	client, err := scheduleclient.New(scheduleclient.Options{BaseURL: "http://schedule:8001",
+		Transport: inProcess{answers(200, fmt.Sprint("Store-Time: ", time.Now().Add(time.Hour).UnixNano()), page)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Playout().Read(t.Context(), "one", 0); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if off := client.Clock().Now(now).Sub(now); off < 50*time.Minute {
+		t.Errorf("the clock is off by %s, not by an hour", off)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -324,4 +325,58 @@ func TestPlayoutIsDeleted(t *testing.T) {
 func isNotFound(err error) bool {
 	_, ok := errors.AsType[*schedule.NotFoundError](err)
 	return ok
+}
+
+// What engines ask for all the time finds its rows by an index, and in order.
+func TestPlayoutPlans(t *testing.T) {
+	s := openTest(t)
+	for _, order := range []string{``, `DESC`} {
+		rows, err := s.read.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+pageQuery+order+` LIMIT $3`, "one", 1, 1)
+		must(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			must(t, rows.Scan(&id, &parent, &unused, &detail))
+			if !strings.HasPrefix(detail, "SEARCH ") || strings.Contains(detail, "AUTOMATIC") {
+				t.Errorf("%s: %s", order, detail)
+			}
+		}
+		must(t, rows.Err())
+	}
+}
+
+// An engine asks every 2 s for what is new of each channel that is watched.
+func BenchmarkPlayoutRead(b *testing.B) {
+	s := openTest(b)
+	makeChannel(b, s, "one")
+	p := s.Playout(playlog.Lead)
+	page, err := p.Read(b.Context(), "one", 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.inTx(b.Context(), func(tx *sql.Tx) error {
+		for i := range int64(10_000) {
+			c := slateCut(i+1, noon.Add(time.Duration(i)*time.Minute), "d")
+			if i == 0 {
+				c.Settings = testSettings()
+			}
+			if err := insertCut(b.Context(), tx, page.ID, &c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	for _, after := range []int64{10_000, 9_999, -100} {
+		b.Run(fmt.Sprint("after ", after), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Read(b.Context(), "one", after); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
