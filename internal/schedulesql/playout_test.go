@@ -380,3 +380,48 @@ func BenchmarkPlayoutRead(b *testing.B) {
 		})
 	}
 }
+
+// On a full disk nothing of an append is stored, the log can be read all the
+// time, and appends succeed again when there is room.
+func TestPlayoutFullDisk(t *testing.T) {
+	s := openTest(t)
+	makeChannel(t, s, "one")
+	p := s.Playout(playlog.Lead)
+	page, err := p.Read(t.Context(), "one", 0)
+	must(t, err)
+	cut := slateCut(1, page.Now, "d")
+	cut.Tracks[0].MediaSequence, cut.TargetDuration, cut.Settings = playlog.FirstNumbers(page.Now).MediaSequence, time.Second, testSettings()
+	limit := func(pages string) {
+		t.Helper()
+		_, err := s.write.ExecContext(t.Context(), `PRAGMA max_page_count = `+pages)
+		must(t, err)
+	}
+	limit("1") // SQLite makes that what there is already
+	batch := []playlog.Cut{cut}
+	for i := range 50 { // more than fits in pages that are there
+		next := batch[i]
+		next.Number, next.Settings, next.Start = next.Number+1, nil, next.Start.Add(time.Millisecond)
+		next.Asset.URI = "https://vod.example/" + strings.Repeat("x", 2000)
+		next.Tracks = []playlog.Position{{MediaSequence: next.Tracks[0].MediaSequence + 1}}
+		next.DiscontinuitySequence++
+		batch = append(batch, next)
+	}
+	for range 2 {
+		_, err := p.Append(t.Context(), "one", page.ID, batch)
+		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
+			if err == nil || errors.Is(err, refusal) {
+				t.Errorf("append on a full disk: %v", err)
+			}
+		}
+		if err := p.Freeze(t.Context(), "one", page.ID, "d", make([]byte, 1<<20)); err == nil || errors.Is(err, playlog.ErrImplausible) {
+			t.Errorf("freeze on a full disk: %v", err)
+		}
+		if now, err := p.Read(t.Context(), "one", 0); err != nil || len(now.Cuts) != 0 || !now.Now.After(page.Now) {
+			t.Errorf("%+v, %v", now, err)
+		}
+	}
+	limit("1000000")
+	if got, err := p.Append(t.Context(), "one", page.ID, batch); err != nil || len(got.Cuts) != len(batch) {
+		t.Errorf("%d cuts, %v", len(got.Cuts), err)
+	}
+}
