@@ -39,7 +39,7 @@ type Problem struct {
 // maxProblems bounds a report.
 const maxProblems = 100
 
-func (r *Runner) report(a schedule.Auto, shelf Shelf) Report {
+func (r *Runner) report(a schedule.Auto) Report {
 	now := time.Now()
 	report := Report{Planned: now.UnixMilli(), Until: now.Add(a.Ahead).UnixMilli(), Sources: []SourceReport{}, Problems: []Problem{}}
 	add := func(p Problem) {
@@ -50,7 +50,7 @@ func (r *Runner) report(a schedule.Auto, shelf Shelf) Report {
 		}
 	}
 	for _, c := range contents(a) {
-		s := SourceReport{Feed: c.Feed, Entries: len(r.entries(c)), Usable: len(shelf(c))}
+		s := SourceReport{Feed: c.Feed, Entries: len(r.entries(c)), Usable: len(r.items(c))}
 		if feed := r.sources[c.Feed]; feed != nil {
 			s.Next = feed.next.UnixMilli()
 			if !feed.fetched.IsZero() {

@@ -3,6 +3,7 @@ package autoschedule
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Store interface {
 	Lease(ctx context.Context, name, holder string, now time.Time, length time.Duration) (bool, error)
 	Release(ctx context.Context, name, holder string) error
 	PutReport(ctx context.Context, channelID, report string) error
+	// Report is what PutReport has stored for the channel, "" if nothing.
+	Report(ctx context.Context, channelID string) (string, error)
 }
 
 // Options are what [New] needs; all but Transport are required.
@@ -62,20 +65,28 @@ type Runner struct {
 	sources  map[string]*source // by URL; these belong to the goroutine of Run
 	lengths  map[string]*length // by URI
 	channels map[string]*channel
+	shelves  map[string]shelf // by key of the content; of this turn
+}
+
+// A shelf is what is known of a content.
+type shelf struct {
+	items   []Item
+	waiting bool // of some entries nothing is known yet
 }
 
 // A channel is what the runner remembers of one.
 type channel struct {
-	next   time.Time // of the next plan
-	seen   string    // what the last plan was made of
-	report string
+	next     time.Time         // of the next plan
+	seen     [sha256.Size]byte // what the last plan was made of
+	revision int64             // when this was looked at last
+	report   string
 }
 
 // New makes a runner.
 func New(o Options) *Runner {
 	return &Runner{
 		Options: o, client: newClient(o.Policy, o.Transport), holder: rand.Text(),
-		sources: map[string]*source{}, lengths: map[string]*length{}, channels: map[string]*channel{},
+		sources: map[string]*source{}, lengths: map[string]*length{}, channels: map[string]*channel{}, shelves: map[string]shelf{},
 	}
 }
 
@@ -137,6 +148,7 @@ func (r *Runner) turn(ctx context.Context) error {
 	defer cancel()
 	r.probe(probing, autos)
 
+	r.shelves = map[string]shelf{}
 	for id := range r.channels {
 		if _, wanted := autos[id]; !wanted {
 			delete(r.channels, id)
@@ -147,7 +159,7 @@ func (r *Runner) turn(ctx context.Context) error {
 		if !wanted {
 			continue
 		}
-		if err := r.serve(ctx, c.ID, string(c.Config), a); err != nil {
+		if err := r.serve(ctx, c, a); err != nil {
 			if _, gone := errors.AsType[*schedule.NotFoundError](err); !gone {
 				r.Logger.Error("auto-scheduler can't plan", "channel", c.ID, "err", err)
 			}
@@ -263,51 +275,63 @@ func (r *Runner) probe(ctx context.Context, autos map[string]schedule.Auto) {
 	probe(ctx, r.lengths, uris, r.Duration)
 }
 
-// shelf implements [Shelf] by what is known now. waiting counts entries of
-// which nothing is known yet.
-func (r *Runner) shelf(waiting *int) Shelf {
-	made := map[string][]Item{}
-	return func(c schedule.Content) []Item {
-		if items, ok := made[key(c)]; ok {
-			return items
-		}
-		var items []Item
-		for _, e := range r.entries(c) {
-			switch l := r.lengths[e.URI]; {
-			case l == nil:
-				*waiting++
-			case l.duration > 0:
-				items = append(items, Item{e, l.duration})
-			}
-		}
-		made[key(c)] = items
-		return items
+// shelf finds what is known of a content. Channels may have contents in common.
+func (r *Runner) shelf(c schedule.Content) shelf {
+	k := key(c)
+	if s, ok := r.shelves[k]; ok {
+		return s
 	}
+	var s shelf
+	for _, e := range r.entries(c) {
+		switch l := r.lengths[e.URI]; {
+		case l == nil:
+			s.waiting = true
+		case l.duration > 0:
+			s.items = append(s.items, Item{e, l.duration})
+		}
+	}
+	r.shelves[k] = s
+	return s
 }
 
+// items implements [Shelf].
+func (r *Runner) items(c schedule.Content) []Item { return r.shelf(c).items }
+
 // serve plans for a channel and cleans up, if it is time to or something has changed.
-func (r *Runner) serve(ctx context.Context, id, config string, a schedule.Auto) error {
-	state := r.channels[id]
+func (r *Runner) serve(ctx context.Context, c schedule.Channel, a schedule.Auto) error {
+	state := r.channels[c.ID]
 	if state == nil {
 		state = &channel{}
-		r.channels[id] = state
+		r.channels[c.ID] = state
 	}
-	waiting := 0
-	shelf := r.shelf(&waiting)
-	var usable strings.Builder
-	for _, c := range contents(a) {
-		fmt.Fprintf(&usable, "%d ", len(shelf(c)))
+	if state.revision != c.Revision && state.report != "" {
+		// A report goes with its channel: without one, this is another channel of the same name.
+		switch text, err := r.Store.Report(ctx, c.ID); {
+		case err != nil:
+			return err
+		case text == "":
+			*state = channel{}
+		}
+	}
+	state.revision = c.Revision
+	hash := sha256.New()
+	hash.Write(c.Config)
+	waiting := false
+	for _, content := range contents(a) {
+		s := r.shelf(content)
+		waiting = waiting || s.waiting
+		fmt.Fprintf(hash, " %d %v", len(s.items), s.waiting)
 	}
 	now := time.Now()
-	seen := config + usable.String() + fmt.Sprint(waiting > 0)
+	seen := [sha256.Size]byte(hash.Sum(nil))
 	if seen == state.seen && now.Before(state.next) {
 		return nil
 	}
-	if waiting > 0 {
+	if waiting {
 		a.Ahead = min(a.Ahead, hurried)
 	}
-	report := r.report(a, shelf)
-	err := r.Store.Edit(ctx, id, func(tx schedule.Tx) error {
+	report := r.report(a)
+	err := r.Store.Edit(ctx, c.ID, func(tx schedule.Tx) error {
 		since := now.Add(-lookBack)
 		if a.Keep > 0 {
 			since = schedule.MinTime
@@ -316,10 +340,10 @@ func (r *Runner) serve(ctx context.Context, id, config string, a schedule.Auto) 
 		if err != nil {
 			return err
 		}
-		if report.Added, err = r.plan(tx, id, a, shelf, planned, now); err != nil {
+		if report.Added, err = r.plan(tx, c.ID, a, planned, now); err != nil {
 			return err
 		}
-		expired := Expired(a, shelf, planned, now)
+		expired := Expired(a, r.items, planned, now)
 		for _, e := range expired {
 			if err := tx.Delete(e.ID); err != nil {
 				return err
@@ -333,17 +357,17 @@ func (r *Runner) serve(ctx context.Context, id, config string, a schedule.Auto) 
 	}
 	state.seen, state.next = seen, now.Add(planEvery)
 	if report.Added > 0 || report.Deleted > 0 {
-		r.Logger.Info("auto-scheduler has planned", "channel", id, "added", report.Added, "deleted", report.Deleted)
+		r.Logger.Info("auto-scheduler has planned", "channel", c.ID, "added", report.Added, "deleted", report.Deleted)
 	}
-	return r.putReport(ctx, id, state, report)
+	return r.putReport(ctx, c.ID, state, report)
 }
 
 // plan stores what is to be added, and returns how many events that are.
-func (r *Runner) plan(tx schedule.Tx, id string, a schedule.Auto, shelf Shelf, planned []schedule.Event, now time.Time) (int, error) {
+func (r *Runner) plan(tx schedule.Tx, id string, a schedule.Auto, planned []schedule.Event, now time.Time) (int, error) {
 	if !a.Populate {
 		return 0, nil
 	}
-	events := Plan(a, shelf, planned, now)
+	events := Plan(a, r.items, planned, now)
 	for i := range events {
 		events[i].ID, events[i].ChannelID = "auto-"+strings.ToLower(rand.Text()[:16]), id
 	}

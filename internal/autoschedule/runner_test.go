@@ -253,6 +253,34 @@ func TestRunnerLeavesHandmade(t *testing.T) {
 	})
 }
 
+// A channel that is deleted and made again is another one, at once.
+func TestRunnerChannelAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		const config = `{"auto_populate":true,"auto_populate_content":["https://vod.example/a-20.m3u8","https://vod.example/b-25.m3u8"]}`
+		r.put(config)
+		ctx, stop := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { r.runner.Run(ctx) })
+		time.Sleep(turnEvery + 1) // virtual
+		for range 2 {
+			if len(r.events()) == 0 {
+				t.Error("nothing is planned")
+			}
+			if err := r.store.DeleteChannel(ctx, "one", nil); err != nil {
+				t.Fatal(err)
+			}
+			r.put(config)
+			time.Sleep(turnEvery)
+		}
+		if len(r.events()) == 0 {
+			t.Error("nothing is planned for the new channel")
+		}
+		stop()
+		group.Wait()
+	})
+}
+
 // Replicas on one store: one asks the feed, another takes over when it is gone,
 // and nothing is planned twice, even if both work at the same time.
 func TestReplicas(t *testing.T) {
@@ -280,7 +308,7 @@ func TestReplicas(t *testing.T) {
 			group.Go(func() {
 				runner := r.newRunner()
 				probe(t.Context(), runner.lengths, []string{"https://vod.example/a-20.m3u8", "https://vod.example/b-25.m3u8"}, runner.Duration)
-				if err := runner.serve(t.Context(), "one", "", a); err != nil {
+				if err := runner.serve(t.Context(), schedule.Channel{ID: "one"}, a); err != nil {
 					t.Error(err)
 				}
 			})
