@@ -91,7 +91,11 @@ func (p *Playout) Append(ctx context.Context, channel, id string, cuts []playlog
 		return playlog.Page{}, fmt.Errorf("append to the playout log of %s: %w", channel, err)
 	}
 	page, err := p.page(ctx, http.MethodPost, playoutPath(channel), body)
-	return p.rest(ctx, channel, page, err)
+	page, err = p.rest(ctx, channel, page, err)
+	if n := len(cuts); err == nil && n > 0 && (len(page.Cuts) < n || !page.Cuts[n-1].Equal(cuts[n-1])) {
+		return playlog.Page{}, fmt.Errorf("append to the playout log of %s: the answer does not have what was appended", channel)
+	}
+	return page, err
 }
 
 // Freeze implements [playlog.Log].
@@ -174,6 +178,14 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 	}
 	defer response.Body.Close()
 	c.observe(response, sent, time.Now())
+	if made := response.Request; made != nil && made.Method != method { // nil: a transport for tests
+		// net/http turns what is redirected with 301 or 302 into a GET, whose
+		// answer would look like that of an append.
+		return nil, refused, &Error{
+			URL: request.URL.Redacted(), Status: response.StatusCode, Err: fmt.Errorf("a %s is redirected to %s", method, made.URL.Redacted()),
+			Hint: "CHANNELMGRAPI must be the URL that the schedule redirects to",
+		}
+	}
 	if response.StatusCode >= 300 {
 		refused, err = p.refused(request, response)
 		return nil, refused, err

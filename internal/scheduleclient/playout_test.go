@@ -140,8 +140,10 @@ func TestPlayoutUnknownOutcome(t *testing.T) {
 		"another object":      answers(201, "", `{"id":7}`),
 		"no page":             answers(201, "", `{}`),
 		"a conflict of a CDN": answers(409, "", `conflict`),
+		"nothing appended":    answers(201, "Store-Time: 1795348800000000000", page),
+		"a redirect":          redirects{},
 	} {
-		_, err := playoutOf(t, h).Append(t.Context(), "one", "x", []playlog.Cut{{Number: 1}})
+		_, err := playoutOf(t, h).Append(t.Context(), "one", "x", []playlog.Cut{{Number: 1, Start: time.Unix(0, 0)}})
 		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
 			if err == nil || errors.Is(err, refusal) {
 				t.Errorf("%s: %v", name, err)
@@ -156,6 +158,17 @@ func TestPlayoutUnknownOutcome(t *testing.T) {
 			t.Errorf("channel %q: %v", id, err)
 		}
 	}
+}
+
+// redirects sends everybody elsewhere, where the log has the cut already.
+type redirects struct{}
+
+func (redirects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		http.Redirect(w, r, r.URL.Path, http.StatusMovedPermanently)
+		return
+	}
+	fmt.Fprint(w, strings.Replace(page, `[]`, `[{"number":1,"tracks":null,"asset":{"feeds":null},"filler":{"feeds":null}}]`, 1))
 }
 
 // A request takes two seconds at most.
