@@ -1,0 +1,46 @@
+// Command soak runs the system, disturbs it, and tells whether viewers noticed:
+// see make soak.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"consuo/internal/soak"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	o := soak.Options{Out: os.Stdout}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	flag.DurationVar(&o.For, "for", 10*time.Minute, "how long; every fault comes once at least")
+	flag.Uint64Var(&o.Seed, "seed", uint64(time.Now().Unix()), "of the order of faults and of the edits")
+	flag.StringVar(&o.BinDir, "bin", filepath.Dir(program), "folder of the programs schedule and engine")
+	flag.StringVar(&o.VODDir, "vod", filepath.FromSlash("testdata/vod"), "folder of the sample VODs")
+	flag.StringVar(&o.Dir, "dir", "", "folder for the database and the logs (default: a new one)")
+	flag.Parse()
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "consuo-soak-"); err != nil {
+			return err
+		}
+	}
+	return soak.Run(ctx, o)
+}

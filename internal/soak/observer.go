@@ -1,0 +1,320 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"consuo/internal/hlscheck"
+)
+
+// segment is what a media sequence number names.
+type segment struct {
+	uri, date string
+	broken    int64 // discontinuity sequence number
+}
+
+// listing is a media playlist as far as an observer is interested.
+type listing struct {
+	first    int64 // media sequence number
+	target   time.Duration
+	segments []segment
+	end      time.Time // of the last segment
+}
+
+// parse reads a media playlist. Whether it is right in itself is hlscheck's
+// affair.
+func parse(body string) (listing, error) {
+	var l listing
+	var broken int64
+	var s segment
+	var length float64
+	for line := range strings.Lines(body) {
+		line = strings.TrimSpace(line)
+		name, value, _ := strings.Cut(line, ":")
+		var err error
+		switch {
+		case name == "#EXT-X-MEDIA-SEQUENCE":
+			l.first, err = strconv.ParseInt(value, 10, 64)
+		case name == "#EXT-X-DISCONTINUITY-SEQUENCE":
+			broken, err = strconv.ParseInt(value, 10, 64)
+		case name == "#EXT-X-TARGETDURATION":
+			var seconds int64
+			seconds, err = strconv.ParseInt(value, 10, 64)
+			l.target = time.Duration(seconds) * time.Second
+		case line == "#EXT-X-DISCONTINUITY":
+			broken++
+		case name == "#EXT-X-PROGRAM-DATE-TIME":
+			s.date = value
+		case name == "#EXTINF":
+			length, err = strconv.ParseFloat(strings.TrimSuffix(value, ","), 64)
+		case line != "" && line[0] != '#':
+			s.uri, s.broken = line, broken
+			l.segments = append(l.segments, s)
+		}
+		if err != nil {
+			return l, fmt.Errorf("%q: %w", line, err)
+		}
+	}
+	if len(l.segments) == 0 {
+		return l, errors.New("it lists nothing")
+	}
+	start, err := time.Parse(time.RFC3339, s.date)
+	if err != nil {
+		return l, err
+	}
+	l.end = start.Add(time.Duration(length * float64(time.Second)))
+	return l, nil
+}
+
+// number names a segment of a track.
+type number struct {
+	track string
+	n     int64
+}
+
+// observer watches a channel on every engine and remembers every segment for
+// the whole run.
+type observer struct {
+	channel string
+	engines []*process
+	report  func(format string, args ...any)
+	remade  bool // the channel is deleted and made anew: then even its tracks may be others
+
+	requests counter
+	errors   counter
+	jumps    counter // of numbers, where they may
+	startup  gauge   // time from listening to the first playlist
+
+	mu      sync.Mutex
+	agreed  map[number]segment // what all engines must name
+	views   []*seen            // by engine
+	lenient time.Time          // since when engines may differ and begin anew; zero: they may not
+	excused []gap              // when they could
+	answers time.Time          // the latest playlist of any engine
+	dark    []gap              // when no engine had one
+}
+
+// gap is a stretch of time.
+type gap struct{ from, to time.Time }
+
+// seen is what one engine has shown, through all its lives.
+type seen struct {
+	named   map[number]segment
+	last    map[string]int64     // by track: first number of the latest playlist
+	tail    map[string]int64     // by track: its last number
+	at      map[string]time.Time // by track: when that was
+	checker *hlscheck.Checker
+	judged  int          // violations of it that were reported
+	of      *incarnation // the one that has served
+	tracks  []string     // of that
+}
+
+func newObserver(channel string, engines []*process, report func(format string, args ...any)) *observer {
+	o := &observer{channel: channel, engines: engines, report: report, agreed: make(map[number]segment)}
+	for range engines {
+		o.views = append(o.views, &seen{
+			named: make(map[number]segment), last: make(map[string]int64), tail: make(map[string]int64), at: make(map[string]time.Time),
+			checker: newChecker(),
+		})
+	}
+	return o
+}
+
+func newChecker() *hlscheck.Checker {
+	return hlscheck.New(hlscheck.Options{
+		MinWindow: window, Rebases: true, GrowingTargetDuration: true,
+		Ignore: []string{"stale"}, // the observer knows when engines stand still
+	})
+}
+
+// allow lets engines differ from each other and begin anew, or not.
+func (o *observer) allow(lenient bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lenient.IsZero() != lenient {
+		return
+	}
+	if !lenient {
+		o.excused = append(o.excused, gap{o.lenient, time.Now()})
+		o.lenient = time.Time{}
+		return
+	}
+	o.lenient = time.Now()
+}
+
+// allows says whether they may.
+func (o *observer) allows() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.lenient.IsZero()
+}
+
+// run watches all engines until ctx is done.
+func (o *observer) run(ctx context.Context, every time.Duration) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	for i := range o.engines {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				o.look(ctx, i)
+				sleep(ctx, every)
+			}
+		})
+	}
+}
+
+// look reads every playlist of an engine. It belongs to one goroutine.
+func (o *observer) look(ctx context.Context, i int) {
+	live, view := o.engines[i].running(), o.views[i]
+	if live == nil || live.stood(time.Now()) {
+		return
+	}
+	folder := live.base + "/channels/" + o.channel + "/"
+	// The checker must not notice that engines come back at other addresses.
+	const public = "http://engine/"
+	if view.of != live {
+		sent := time.Now()
+		body, ok := o.get(ctx, i, live, folder+"master.m3u8", sent)
+		if !ok {
+			return
+		}
+		view.tracks = mediaPlaylists(body)
+		if len(view.tracks) > 0 && strings.HasPrefix(view.tracks[0], "slate-") {
+			return // nothing is settled yet
+		}
+		view.checker.Multivariant(sent, public+"master.m3u8", body)
+	}
+	for _, track := range view.tracks {
+		sent := time.Now()
+		body, ok := o.get(ctx, i, live, folder+track+".m3u8", sent)
+		if !ok {
+			return
+		}
+		if view.of != live {
+			o.startup.raise(time.Since(live.listening))
+		}
+		view.of = live
+		o.judge(i, track, sent, body)
+		if o.remade && o.allows() {
+			view.checker, view.judged = newChecker(), 0
+		}
+		view.checker.Media(sent, public+track+".m3u8?channel="+o.channel, body)
+	}
+	if all := view.checker.Violations(); len(all) > view.judged {
+		for _, v := range all[view.judged:] {
+			o.report("%s: %s", o.engines[i].name, v)
+		}
+		view.judged = len(all)
+	}
+}
+
+// mediaPlaylists returns the tracks that a multivariant playlist names.
+func mediaPlaylists(multivariant []byte) (tracks []string) {
+	for line := range strings.Lines(string(multivariant)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			track, _, _ := strings.Cut(line, ".m3u8")
+			tracks = append(tracks, track)
+		}
+	}
+	return tracks
+}
+
+// tracks asks for the tracks of a channel.
+func tracks(ctx context.Context, folder, channel string) ([]string, error) {
+	response, body, err := fetch(ctx, folder+"master.m3u8?channel="+channel, answerWithin)
+	if err != nil {
+		return nil, err
+	}
+	names := mediaPlaylists(body)
+	if response.StatusCode != http.StatusOK || len(names) == 0 {
+		return nil, fmt.Errorf("multivariant playlist of %s: %s: %s", channel, response.Status, body)
+	}
+	return names, nil
+}
+
+// get fetches a playlist of an engine.
+func (o *observer) get(ctx context.Context, i int, live *incarnation, url string, sent time.Time) ([]byte, bool) {
+	o.requests.add(1)
+	response, body, err := fetch(ctx, url, 20*time.Second)
+	if err == nil && response.StatusCode == http.StatusOK {
+		o.answered(time.Now())
+		return body, true
+	}
+	if ctx.Err() != nil || live.isLeaving() || live.stood(sent) {
+		return nil, false
+	}
+	o.errors.add(1)
+	if err == nil {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	if o.views[i].of == live && !o.allows() {
+		o.report("%s no longer serves %s: %v", o.engines[i].name, o.channel, err)
+	}
+	return nil, false
+}
+
+// answered notes that some engine has a playlist.
+func (o *observer) answered(at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.answers.IsZero() && at.Sub(o.answers) > time.Second {
+		o.dark = append(o.dark, gap{o.answers, at})
+	}
+	o.answers = at
+}
+
+// gaps returns when no engine had a playlist, and when engines were allowed to
+// differ.
+func (o *observer) gaps() (dark, excused []gap) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.dark), slices.Clone(o.excused)
+}
+
+// judge compares a playlist with all that was seen before.
+func (o *observer) judge(i int, track string, sent time.Time, body []byte) {
+	name := o.engines[i].name + " " + o.channel + " " + track
+	l, err := parse(string(body))
+	if err != nil {
+		o.report("%s: %v", name, err)
+		return
+	}
+	if late := sent.Sub(l.end); late > l.target+l.target/2 {
+		o.report("%s: its last segment ended %s ago", name, late.Round(time.Millisecond))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	view := o.views[i]
+	if before := view.last[track]; l.first < before {
+		o.report("%s: the media sequence goes back from %d to %d", name, before, l.first)
+	}
+	tail, known := view.tail[track]
+	if known && l.first > tail+1 && sent.Sub(view.at[track]) < window/2 {
+		o.jumps.add(1)
+		if o.lenient.IsZero() {
+			o.report("%s: the media sequence jumps from %d to %d", name, tail, l.first)
+		}
+	}
+	view.last[track], view.tail[track], view.at[track] = l.first, l.first+int64(len(l.segments))-1, sent
+	for k, s := range l.segments {
+		n := number{track, l.first + int64(k)}
+		if before, known := view.named[n]; known && before != s {
+			o.report("%s: %d is %v, was %v", name, n.n, s, before)
+		}
+		view.named[n] = s
+		before, known := o.agreed[n]
+		switch {
+		case known && before != s && o.lenient.IsZero():
+			o.report("%s: %d is %v, on another engine it was %v", name, n.n, s, before)
+		case !known && o.lenient.IsZero():
+			o.agreed[n] = s
+		}
+	}
+}

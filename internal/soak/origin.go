@@ -1,0 +1,104 @@
+package soak
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// More troubles, of the origin.
+const (
+	missing    trouble = "404"
+	oneVariant trouble = "one variant" // only that is missing
+)
+
+// originTakes is how long the origin takes for an answer.
+const originTakes = 50 * time.Millisecond
+
+// origin serves VODs under as many names as are asked for:
+// /<number>/<asset>/master.m3u8, so that each event's asset is a new one.
+type origin struct {
+	files fs.FS
+
+	hurt atomic.Int64 // requests for playlists that met with trouble
+
+	mu   sync.Mutex
+	what trouble // guarded by mu
+}
+
+// assets are what there is: the sample VODs, and playlists that nobody's
+// encoder has made.
+var assets = []string{"ember", "harbour", "meadow", "short", "uneven"}
+
+// synthetic has the lengths of the segments of playlists without files; a
+// negative one begins with a discontinuity.
+var synthetic = map[string][]float64{
+	"short":  {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+	"uneven": {5.96, 1.2, 4.003, 0.76, 6, 3.503, -2.4, 5.5, 1.001, 4.8, 0.32, 6},
+}
+
+func (o *origin) set(t trouble) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.what = t
+}
+
+func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	what := o.what
+	o.mu.Unlock()
+	sleep(r.Context(), originTakes)
+	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	asset, file := path.Split(name)
+	asset = strings.TrimSuffix(asset, "/")
+	if what == oneVariant && file != "180.m3u8" {
+		what = fine
+	}
+	if what != fine && path.Ext(file) == ".m3u8" {
+		o.hurt.Add(1)
+	}
+	switch what {
+	case away:
+		panic(http.ErrAbortHandler)
+	case missing, oneVariant:
+		http.NotFound(w, r)
+		return
+	case slow:
+		sleep(r.Context(), 20*time.Second)
+	case garbage:
+		rubbish(w, "application/vnd.apple.mpegurl")
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	lengths, isSynthetic := synthetic[asset]
+	switch {
+	case path.Ext(file) == ".ts" && isSynthetic:
+		w.Header().Set("Content-Type", "video/mp2t")
+		http.ServeFileFS(w, r, o.files, "ember/"+strings.Split(file, "-")[0]+"-0.ts")
+		return
+	case path.Ext(file) == ".ts":
+		w.Header().Set("Content-Type", "video/mp2t")
+	default:
+		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+	}
+	switch {
+	case !isSynthetic:
+		http.ServeFileFS(w, r, o.files, name)
+	case file == "master.m3u8":
+		http.ServeFileFS(w, r, o.files, "ember/master.m3u8")
+	default:
+		fmt.Fprint(w, "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-PLAYLIST-TYPE:VOD\n")
+		for i, length := range lengths {
+			if length < 0 {
+				fmt.Fprint(w, "#EXT-X-DISCONTINUITY\n")
+			}
+			fmt.Fprintf(w, "#EXTINF:%.3f,\n%s-%d.ts\n", max(length, -length), strings.TrimSuffix(file, ".m3u8"), i)
+		}
+		fmt.Fprint(w, "#EXT-X-ENDLIST\n")
+	}
+}

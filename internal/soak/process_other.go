@@ -1,0 +1,16 @@
+//go:build !linux
+
+package soak
+
+import (
+	"errors"
+	"syscall"
+)
+
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+const canFillDisk = false
+
+func (*process) limitFiles(uint64) (lift func() error, err error) {
+	return nil, errors.New("the files of another process can be limited on Linux only")
+}
