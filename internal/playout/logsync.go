@@ -226,19 +226,51 @@ func (r *runner) diverged(ctx context.Context) error {
 		return err
 	}
 	r.conflict()
-	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
+	r.frozen = nil // the store may be a backup that has them not
+	published := playlog.Numbers{
+		MediaSequence:         floor.MediaSequence - playlog.RebaseStep,
+		DiscontinuitySequence: floor.DiscontinuitySequence - playlog.RebaseStep,
+	}
 	number := int64(1)
 	if n := len(page.Cuts); n > 0 {
 		number = page.Cuts[n-1].Number + 1
 		r.use(page.Settings)
 		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
+			if begunAbove(page.Cuts, published) && entries[0].Number <= lastRebase(page.Cuts).Number {
+				r.report("", "the playout log has another history than what was on air here, and begins anew above it")
+				r.acked, r.pending, r.due = number-1, nil, nil
+				r.tl = timeline.New(entries, r.e.Window)
+				r.show()
+				return nil
+			}
 			floor = highest(floor, timeline.New(entries, r.e.Window).Above(now))
 		} else {
 			floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
 		}
 	}
+	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
 	r.acked = number - 1
 	return r.rebase(ctx, r.settings, number, floor)
+}
+
+// lastRebase returns the latest cut that begins the numbers anew, or nil.
+func lastRebase(cuts []playlog.Cut) *playlog.Cut {
+	for i := range slices.Backward(cuts) {
+		if cuts[i].Rebase {
+			return &cuts[i]
+		}
+	}
+	return nil
+}
+
+// begunAbove says whether another engine has begun anew above what was
+// published here: then one more rebase would only be one more jump.
+func begunAbove(cuts []playlog.Cut, published playlog.Numbers) bool {
+	c := lastRebase(cuts)
+	if c == nil || c.DiscontinuitySequence <= published.DiscontinuitySequence {
+		return false
+	}
+	return !slices.ContainsFunc(c.Tracks, func(p playlog.Position) bool { return p.MediaSequence <= published.MediaSequence })
 }
 
 func (r *runner) conflict() {

@@ -33,6 +33,7 @@ const (
 type runner struct {
 	*channel
 	woken    time.Time
+	asleep   bool // nobody was on air when it woke
 	settings *playlog.Settings
 	tl       *timeline.Timeline
 	feeds    map[*timeline.Asset]mapped
@@ -80,7 +81,9 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	if r.tl != nil && isSlate(r.settings) && !r.alone() {
 		r.settle(ctx)
 	}
-	if r.tl != nil {
+	if r.tl != nil && r.waits(ctx) {
+		next = earlier(next, r.woken.Add(settling))
+	} else if r.tl != nil {
 		next = earlier(next, r.plan(ctx))
 		r.preload(ctx)
 	}
@@ -114,7 +117,8 @@ func (r *runner) look() {
 func (r *runner) begin(ctx context.Context) time.Time {
 	now := r.e.Now()
 	deadline := r.woken.Add(settling)
-	if now.Before(deadline) && (!r.schedule.read || r.expects(ctx, now)) {
+	waits := r.waits(ctx)
+	if waits && r.asleep {
 		return deadline
 	}
 	page, err := r.read(ctx, -recentCuts)
@@ -128,6 +132,12 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		settings, _ := r.decide(ctx)
 		r.beginAlone(settings)
 		return time.Time{}
+	}
+	// Where others are on air, or were a moment ago, the log says all that is
+	// needed to go on.
+	r.asleep = len(page.Cuts) == 0 || dormant(page)
+	if waits && (r.asleep || !r.covered(ctx, page, now)) {
+		return deadline
 	}
 	if len(page.Cuts) > 0 && r.resume(ctx, page) {
 		return time.Time{}
@@ -147,6 +157,29 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		return now.Add(appendRetry)
 	}
 	return time.Time{}
+}
+
+// waits says whether a channel that has just woken does not know yet what the
+// schedule wants, or loads what it needs for that.
+func (r *runner) waits(ctx context.Context) bool {
+	now := r.e.Now()
+	return now.Before(r.woken.Add(settling)) && (!r.schedule.read || r.expects(ctx, now))
+}
+
+// covered says whether all of a log can be rendered that a window may show,
+// without waiting for an origin.
+func (r *runner) covered(ctx context.Context, page playlog.Page, now time.Time) bool {
+	if page.Settings == nil {
+		return false
+	}
+	r.use(page.Settings)
+	entries := r.resolve(ctx, page.Cuts)
+	return len(entries) == len(page.Cuts) || len(entries) > 0 && entries[0].Start.Before(now.Add(-4*r.e.Window))
+}
+
+// dormant says whether nobody has watched for long when a page was read.
+func dormant(page playlog.Page) bool {
+	return page.Watched.IsZero() || page.Now.Sub(page.Watched) > sleepAfter
 }
 
 // expects says whether an asset is still loading that the first playlists show.
@@ -185,8 +218,7 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	now := r.e.Now()
 	above := r.tl.Above(now)
 	published := r.floor.MediaSequence > above.MediaSequence-playlog.RebaseStep
-	dormant := page.Watched.IsZero() || page.Now.Sub(page.Watched) > sleepAfter
-	if published || dormant && r.wantsElse(ctx, now) {
+	if published || dormant(page) && r.wantsElse(ctx, now) {
 		if r.rebase(ctx, r.settings, r.acked+1, highest(r.floor, above)) == nil {
 			return true
 		}
