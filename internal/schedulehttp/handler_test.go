@@ -17,6 +17,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -572,4 +574,40 @@ func FuzzBody(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Two hundred write to one channel at the same time, most of them over each
+// other: what was answered with 201 is there, nothing overlaps, and nobody gets
+// anything else than 201 or 409.
+func TestConcurrentWriters(t *testing.T) {
+	c := newClient(t, Options{})
+	c.do("PUT", "/channels/one", nil, `{}`)
+	const writers = 200
+	var group sync.WaitGroup
+	var created atomic.Int32
+	for i := range writers {
+		group.Go(func() {
+			body := fmt.Sprintf(`{"id":"w%d","uri":"https://a/b","start_time":%d,"duration":60}`, i, 1795348800000+i%50*45_000)
+			switch a := c.do("POST", "/channels/one/schedule", nil, body); a.status {
+			case 201:
+				created.Add(1)
+			case 409:
+			default:
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	group.Wait()
+	var events []event
+	if err := json.Unmarshal([]byte(c.do("GET", "/channels/one/schedule", nil, "").body), &events); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range events {
+		if i > 0 && e.StartTime < events[i-1].EndTime {
+			t.Errorf("%v overlaps %v", e, events[i-1])
+		}
+	}
+	if n := int(created.Load()); n != len(events) || n < 20 {
+		t.Errorf("%d were answered with 201, %d are there", n, len(events))
+	}
 }
