@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"consuo/internal/asrun"
@@ -161,18 +162,14 @@ func (h *handler) aired(ctx context.Context, channelID string, slot schedule.Slo
 
 // lengths reads frozen assets, each once.
 func (h *handler) lengths(ctx context.Context, channelID string) asrun.Lengths {
-	type playlist struct {
-		digest string
-		feed   int
-	}
-	known := make(map[playlist][]time.Duration)
+	missing := make(map[string]bool) // digests: the built-in slate is nowhere kept
 	id := ""
 	return func(s playlog.Source) []time.Duration {
-		if s.Digest == "" || len(s.Feeds) == 0 {
+		if s.Digest == "" || len(s.Feeds) == 0 || missing[s.Digest] {
 			return nil
 		}
 		key := playlist{s.Digest, s.Feeds[0]}
-		if d, ok := known[key]; ok {
+		if d := h.segments.get(key); d != nil {
 			return d
 		}
 		if id == "" {
@@ -183,17 +180,55 @@ func (h *handler) lengths(ctx context.Context, channelID string) asrun.Lengths {
 			id = page.ID
 		}
 		data, err := h.Playout.Frozen(ctx, channelID, id, s.Digest)
-		if err == nil {
-			known[key] = durations(data, s.Feeds[0])
-		} else {
-			known[key] = nil // the slate is nowhere kept
+		if err != nil {
+			missing[s.Digest] = true
+			return nil
 		}
-		return known[key]
+		d := durations(data, s.Feeds[0])
+		if d == nil {
+			missing[s.Digest] = true
+		}
+		h.segments.put(key, d)
+		return d
 	}
 }
 
-// maxThawed bounds a frozen asset that is unpacked, in bytes.
-const maxThawed = 256 << 20
+// playlist is one of an asset's.
+type playlist struct {
+	digest string
+	feed   int
+}
+
+// segmentCache has the durations of segments by playlist. A digest says what
+// they are, so that they never change; unpacking them takes most of the time of
+// an as-run record, which anybody may ask for.
+type segmentCache struct {
+	mu    sync.Mutex // guards what follows
+	known map[playlist][]time.Duration
+	size  int
+}
+
+// maxCached is how many durations a segmentCache has at most: 8 MB.
+const maxCached = 1 << 20
+
+func (c *segmentCache) get(key playlist) []time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[key]
+}
+
+func (c *segmentCache) put(key playlist, durations []time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.size += len(durations); c.known == nil || c.size > maxCached {
+		c.known, c.size = make(map[playlist][]time.Duration), len(durations)
+	}
+	c.known[key] = durations
+}
+
+// maxThawed bounds a frozen asset that is unpacked, in bytes: of hours with
+// many tracks it has a few million.
+const maxThawed = 32 << 20
 
 // durations reads those of the segments of one playlist out of a frozen asset:
 // an hls.Presentation, JSON, gzip. Playlists count as the engine counts them:

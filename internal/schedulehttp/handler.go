@@ -57,10 +57,11 @@ const (
 	maxFrozen    = 8 << 20
 )
 
-// handler serves the operations. It is immutable.
+// handler serves the operations. It is immutable, but for a cache.
 type handler struct {
 	Options
-	api huma.API
+	api      huma.API
+	segments segmentCache
 }
 
 // New returns the service's routes.
