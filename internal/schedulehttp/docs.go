@@ -29,7 +29,7 @@ func apiConfig() huma.Config {
 			Info: &huma.Info{
 				Title:   "Consuo for Go: schedule",
 				Version: "1",
-				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+				License: &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"},
 				Description: "Virtual channels and what each of them plays when. All times are UTC. " +
 					"Every answer carries the store's clock in nanoseconds since 1970 in the header Store-Time. " +
 					"Errors are problems as of RFC 9457; their detail says what to change.",
@@ -257,9 +257,9 @@ func (h *handler) mountDocs(router chi.Router) error {
 	if err != nil {
 		return err
 	}
-	older, err := h.api.OpenAPI().Downgrade()
+	older, err := h.olderDocument()
 	if err != nil {
-		return fmt.Errorf("write the OpenAPI 3.0 document: %w", err)
+		return err
 	}
 	const csp = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	router.Get("/", static("text/html; charset=utf-8", csp, page))

@@ -134,6 +134,47 @@ func checkReferences(t *testing.T, h *handler) {
 	}
 }
 
+// The document for older generators has nothing that only 3.1 knows.
+func TestOlderDocument(t *testing.T) {
+	_, h, err := build(Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := h.olderDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case []any:
+			for i, item := range v {
+				walk(fmt.Sprint(at, "/", i), item)
+			}
+		case map[string]any:
+			for _, newer := range []string{"contentMediaType", "contentEncoding", "identifier", "examples", "const"} {
+				if _, there := v[newer]; there && !strings.HasSuffix(at, "/properties") {
+					t.Errorf("%s has %s", at, newer)
+				}
+			}
+			if _, isRef := v["$ref"]; isRef && len(v) > 1 {
+				t.Errorf("%s has more than a $ref", at)
+			}
+			for key, item := range v {
+				walk(at+"/"+key, item)
+			}
+		}
+	}
+	walk("", tree)
+	if !strings.Contains(string(text), `"openapi": "3.0.3"`) {
+		t.Error("it is no OpenAPI 3.0")
+	}
+}
+
 // generator makes values for schemas.
 type generator struct {
 	*rand.Rand
