@@ -207,7 +207,7 @@ func getJSON(ctx context.Context, url string, into any) error {
 // being more.
 func (s *station) known(ctx context.Context) (release func()) {
 	first, second := s.main.hold(), s.other.hold()
-	sleep(ctx, 3*s.poll/2+500*time.Millisecond) // the slowest poll, and loading
+	sleep(ctx, 2*s.poll+500*time.Millisecond) // the slowest poll, and loading
 	return func() { first(); second() }
 }
 

@@ -64,7 +64,7 @@ type lengths struct {
 func (o *Options) lengths() lengths {
 	if o.For < compressed {
 		return lengths{
-			lead: 4 * time.Second, poll: 600 * time.Millisecond, pause: 6 * time.Second, away: 7 * time.Second, brief: 2500 * time.Millisecond,
+			lead: 4 * time.Second, poll: time.Second, pause: 6 * time.Second, away: 7 * time.Second, brief: 2500 * time.Millisecond,
 			event: 14 * time.Second, rest: 0, editor: time.Second,
 		}
 	}
@@ -127,7 +127,7 @@ var ErrViolations = errors.New("something does not hold")
 // Run runs the system, prints what became of it, and returns ErrViolations if
 // that is not what was promised.
 func Run(ctx context.Context, o Options) (err error) {
-	s := &station{Options: o, lengths: o.lengths(), rng: rand.New(rand.NewPCG(o.Seed, 1)), injected: make(map[string]int), begun: time.Now()}
+	s := newRun(o)
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer func() {
@@ -135,9 +135,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		background.Wait()
 		s.stopAll()
 	}()
-	if err := s.build(serving, &background); err != nil {
+	if err := s.build(serving); err != nil {
 		return err
 	}
+	s.populate(serving, &background)
 	s.say("on air: %d engines, a schedule, %d players; logs in %s", engines, players, o.Dir)
 	s.measure(ctx)
 	if err := s.inject(ctx); err != nil {
@@ -152,6 +153,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		return ctx.Err()
 	}
 	return s.verdict(end)
+}
+
+func newRun(o Options) *station {
+	return &station{Options: o, lengths: o.lengths(), rng: rand.New(rand.NewPCG(o.Seed, 1)), injected: make(map[string]int), begun: time.Now()}
 }
 
 // say prints a line.
@@ -172,8 +177,8 @@ func (s *station) violation(format string, args ...any) {
 	}
 }
 
-// build starts everything.
-func (s *station) build(ctx context.Context, background *sync.WaitGroup) error {
+// build puts the channels on air. Servers end with ctx, processes by stopAll.
+func (s *station) build(ctx context.Context) error {
 	ended := func(err error) { s.violation("%v", err) }
 	s.database = filepath.Join(s.Dir, "schedule.db")
 	s.schedule = &process{
@@ -227,15 +232,17 @@ func (s *station) build(ctx context.Context, background *sync.WaitGroup) error {
 	for _, p := range append([]*process{s.schedule}, s.engines...) {
 		s.usage = append(s.usage, &usage{process: p})
 	}
-
-	background.Go(func() { s.watch.run(ctx, 250*time.Millisecond) })
-	background.Go(func() { s.watched.run(ctx, 500*time.Millisecond) })
 	if err := s.agree(ctx); err != nil {
 		return err
 	}
-	if s.tracks, err = tracks(ctx, s.balancer+"/live/", "one"); err != nil {
-		return err
-	}
+	s.tracks, err = tracks(ctx, s.balancer+"/live/", "one")
+	return err
+}
+
+// populate adds those who watch and edit, until ctx is done.
+func (s *station) populate(ctx context.Context, background *sync.WaitGroup) {
+	background.Go(func() { s.watch.run(ctx, 250*time.Millisecond) })
+	background.Go(func() { s.watched.run(ctx, 500*time.Millisecond) })
 	background.Go(func() { s.main.run(ctx, s.editor) })
 	background.Go(func() { s.other.run(ctx, 4*s.editor) })
 	for i := range players {
@@ -246,7 +253,6 @@ func (s *station) build(ctx context.Context, background *sync.WaitGroup) error {
 			v.run(ctx)
 		})
 	}
-	return nil
 }
 
 // stopAll ends all processes.
