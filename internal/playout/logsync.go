@@ -35,8 +35,8 @@ const (
 	// batch is how many cuts are appended at a time.
 	batch = 50
 	// refreeze is how long an asset counts as kept beside the log without
-	// being asked for again: far less than the log keeps its cuts.
-	refreeze = 24 * time.Hour
+	// being sent again: a store lets go of one that no cut names after an hour.
+	refreeze = 30 * time.Minute
 	// mostThawed bounds the frozen assets that are held.
 	mostThawed = 50
 	// maxFrozen bounds a frozen asset's playlists, in bytes of JSON.
@@ -104,9 +104,8 @@ func (r *runner) sync(ctx context.Context) time.Time {
 	if now.Sub(r.watched) >= watchInterval && r.tl != nil {
 		ctx, cancel := context.WithTimeout(ctx, logTimeout)
 		defer cancel()
-		if page, err := r.e.Log.Append(ctx, r.id, r.logID, nil); err == nil {
-			r.watched = now
-			r.heard(page)
+		if _, err := r.e.Log.Append(ctx, r.id, r.logID, nil); err == nil {
+			r.watched = now // the page has no cuts: nothing was heard of the log
 		}
 	}
 	return r.e.Now().Add(logInterval)
@@ -320,11 +319,11 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 		}
 	}
 	page, err := r.e.Log.Append(timed, r.id, r.logID, cuts)
-	if page.ID == r.logID {
-		r.heard(page)
-	}
 	if err != nil {
 		return err
+	}
+	if len(page.Cuts) == len(cuts) { // and nobody has appended more since
+		r.heard(page)
 	}
 	r.acked, r.watched = cuts[len(cuts)-1].Number, page.Now
 	r.committed(cuts)
