@@ -83,14 +83,16 @@ func tracksOf(rungs []*rung) []playlog.Track {
 	return tracks
 }
 
-// feedable leaves out what an asset can't feed, if something of the same media
-// is left then. Subtitles can be empty, and what the operator wants stays.
+// feedable leaves out what an asset can't feed, but not all pictures, nor all
+// sound that is apart from them. Subtitles can be empty, and what the operator
+// wants stays.
 func feedable(rungs []*rung, a *Asset) []*rung {
 	keeps := func(r *rung) bool {
 		return r.wanted || r.track.Media == playlog.SubtitleTrack || feedOf(&r.track, a) >= 0
 	}
 	return slices.DeleteFunc(slices.Clone(rungs), func(r *rung) bool {
-		return !keeps(r) && slices.ContainsFunc(rungs, func(o *rung) bool { return o.track.Media == r.track.Media && keeps(o) })
+		extra := r.track.Media != rungs[0].track.Media && rungs[0].track.Muxed // the sound of a muxed ladder by itself
+		return !keeps(r) && (extra || slices.ContainsFunc(rungs, func(o *rung) bool { return o.track.Media == r.track.Media && keeps(o) }))
 	})
 }
 
@@ -312,7 +314,7 @@ func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
 // in other codecs, plays with gaps there.
 func silenced(tracks []playlog.Track, feeds []int, a *Asset) error {
 	for k := range tracks {
-		if tracks[k].Media == playlog.AudioTrack && feeds[k] >= 0 {
+		if feeds[k] >= 0 && (tracks[k].Media == playlog.AudioTrack || tracks[k].Muxed) {
 			return nil
 		}
 	}
