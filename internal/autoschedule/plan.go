@@ -25,8 +25,9 @@ type Item struct {
 // Shelf finds the items of a rule's content, in their order.
 type Shelf func(schedule.Content) []Item
 
-// maxEvents bounds one plan: what is left is planned the next time.
-const maxEvents = 2000
+// maxEvents bounds one plan, as others wait for it who edit the channel: what
+// is left is planned the next time.
+const maxEvents = 500
 
 // Plan fills the time from now until now+Ahead where nothing is planned. The
 // last event may end later. The events given are those of the channel, ordered:
@@ -35,7 +36,7 @@ const maxEvents = 2000
 func Plan(a schedule.Auto, shelf Shelf, planned []schedule.Event, now time.Time) []schedule.Event {
 	cursor := now.UTC().Truncate(time.Second)
 	until := cursor.Add(a.Ahead)
-	p := planner{auto: a, shelf: shelf, parts: parts(a, cursor, until.Add(24*time.Hour)), history: slices.Clone(planned)}
+	p := planner{auto: a, shelf: shelf, parts: parts(a, cursor, until.Add(24*time.Hour)), history: slices.Clone(planned), index: map[string]map[string][]int{}}
 	// Events of the past, and after them those ahead, into which new ones go.
 	for cursor.Before(until) && len(p.made) < maxEvents {
 		next := sort.Search(len(planned), func(i int) bool { return planned[i].End.After(cursor) })
@@ -59,6 +60,7 @@ type planner struct {
 	parts   []part
 	history []schedule.Event // all events, ordered by start; new ones are put in
 	made    []schedule.Event
+	index   map[string]map[string][]int // of items by URI, by key of the content
 }
 
 // step plans one event at cursor or later that ends by limit, and returns where
@@ -116,48 +118,70 @@ func (p *planner) choose(rule schedule.Rule, at time.Time, inTime func(end time.
 		return item, inTime(at.Add(item.Duration))
 	}
 	// Not the same again, and rather what has not been on for long: of the items
-	// by when they were last on, the longer half; of these the one that the dice like best.
-	last := make(map[string]int, len(items)) // how many events ago
-	for i := len(before) - 1; i >= 0 && len(last) < len(items); i-- {
-		if _, seen := last[before[i].URI]; !seen {
-			last[before[i].URI] = len(before) - i
-		}
-	}
-	ago := func(item Item) int {
-		if n, seen := last[item.URI]; seen {
-			return n
-		}
-		return 1 << 30
-	}
-	var fitting []Item
-	for _, item := range items {
+	// that fit, the half that was on longest ago; of these the one that the dice like best.
+	ago := p.ago(rule.Content, items, before)
+	var fitting []int // indexes of items
+	for i, item := range items {
 		if !inTime(at.Add(item.Duration)) {
 			continue
 		}
 		follows := len(after) > 0 && after[0].URI == item.URI && after[0].Start.Equal(at.Add(item.Duration))
-		if len(items) > 1 && (ago(item) == 1 || follows) {
+		if len(items) > 1 && (ago[i] == 1 || follows) {
 			continue
 		}
-		fitting = append(fitting, item)
+		fitting = append(fitting, i)
 	}
 	if len(fitting) == 0 {
 		return Item{}, false
 	}
-	slices.SortStableFunc(fitting, func(a, b Item) int { return ago(b) - ago(a) })
-	half := fitting[:(len(fitting)+1)/2]
-	for len(half) < len(fitting) && ago(fitting[len(half)]) == ago(half[len(half)-1]) {
-		half = fitting[:len(half)+1] // equally long ago
+	order := make([]int, len(fitting))
+	for n, i := range fitting {
+		order[n] = ago[i]
 	}
-	return slices.MinFunc(half, func(a, b Item) int {
-		x, y := dice(p.auto.Seed, at, a.URI), dice(p.auto.Seed, at, b.URI)
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+	slices.Sort(order)
+	median := order[len(order)/2]
+	best, score := -1, uint64(0)
+	for _, i := range fitting {
+		if ago[i] < median {
+			continue
 		}
-		return 0
-	}), true
+		if d := dice(p.auto.Seed, at, items[i].URI); best < 0 || d < score {
+			best, score = i, d
+		}
+	}
+	return items[best], true
+}
+
+// never is how long ago something was on that was not.
+const never = 1 << 30
+
+// ago counts for each item how many events ago it was on.
+func (p *planner) ago(content schedule.Content, items []Item, before []schedule.Event) []int {
+	k := key(content)
+	index := p.index[k]
+	if index == nil {
+		index = make(map[string][]int, len(items))
+		for i, item := range items {
+			index[item.URI] = append(index[item.URI], i)
+		}
+		p.index[k] = index
+	}
+	ago := make([]int, len(items))
+	for i := range ago {
+		ago[i] = never
+	}
+	left := len(index)
+	for i := len(before) - 1; i >= 0 && left > 0; i-- {
+		same := index[before[i].URI]
+		if len(same) == 0 || ago[same[0]] != never {
+			continue
+		}
+		left--
+		for _, n := range same {
+			ago[n] = len(before) - i
+		}
+	}
+	return ago
 }
 
 // dice is a number that depends on nothing but its arguments.

@@ -275,3 +275,31 @@ func TestPartsTile(t *testing.T) {
 		t.Errorf("%d parts", len(list))
 	}
 }
+
+// Any configuration that is accepted can be planned with, in bounded time.
+func FuzzPlan(f *testing.F) {
+	f.Add(`{"ahead":"336h","pad_to":5,"at_most_late":"0s","zone":"Australia/Lord_Howe","blocks":[{"from":"00:00","to":"24:00","days":["sun"]},{"from":"23:59","to":"00:00","order":"sequence"}]}`, int64(1795348800))
+	f.Add(`{"seed":1}`, int64(1743296400))
+	shelf := shelfOf(map[string]string{"base": "a=20 b=25 c=1"})
+	f.Fuzz(func(t *testing.T, text string, unix int64) {
+		config := fmt.Sprintf(`{"auto_populate":true,"auto_populate_content":"https://feed.example/base","auto_schedule":%s}`, text)
+		a, faults := schedule.ReadAuto("one", json.RawMessage(config))
+		if faults != nil || !json.Valid([]byte(config)) {
+			return
+		}
+		now := time.Unix(unix%(1<<32), 0)
+		if now.Before(schedule.MinTime) {
+			return
+		}
+		began := time.Now()
+		made := Plan(a, shelf, []schedule.Event{handmade("x", now.Add(time.Hour), now.Add(2*time.Hour))}, now)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Fatalf("took %v", took)
+		}
+		for i, e := range made {
+			if i > 0 && e.Overlaps(made[i-1].Slot) || e.Overlaps(schedule.Slot{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}) {
+				t.Fatalf("%v overlaps", e)
+			}
+		}
+	})
+}

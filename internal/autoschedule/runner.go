@@ -356,6 +356,9 @@ func (r *Runner) serve(ctx context.Context, c schedule.Channel, a schedule.Auto)
 		return err
 	}
 	state.seen, state.next = seen, now.Add(planEvery)
+	if report.Added >= maxEvents {
+		state.next = now // there is more to do
+	}
 	if report.Added > 0 || report.Deleted > 0 {
 		r.Logger.Info("auto-scheduler has planned", "channel", c.ID, "added", report.Added, "deleted", report.Deleted)
 	}

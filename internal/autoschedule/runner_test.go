@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -401,4 +402,23 @@ func FuzzFeed(f *testing.F) {
 			}
 		}
 	})
+}
+
+// denied is a policy that allows every URL and no address.
+type denied struct{ anywhere }
+
+func (denied) CheckAddr(addr netip.Addr) error { return fmt.Errorf("address %s is private", addr) }
+
+// The address counts, whatever its name: it is asked about when it is dialled.
+func TestFeedAddressPolicy(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	s := &source{url: strings.Replace(server.URL, "127.0.0.1", "localhost", 1)}
+	if s.fetch(t.Context(), newClient(denied{}, nil), denied{}); s.err == nil || !strings.Contains(s.err.Error(), "is private") {
+		t.Errorf("%v", s.err)
+	}
+	s = &source{url: server.URL}
+	if s.fetch(t.Context(), newClient(anywhere{}, nil), anywhere{}); s.err == nil || !strings.Contains(s.err.Error(), "404 Not Found") {
+		t.Errorf("%v", s.err)
+	}
 }

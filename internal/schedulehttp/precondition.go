@@ -65,8 +65,8 @@ func (p Precondition) check(what, etag string) error {
 // channel's tag has its revision in front, which edits of its events raise, and
 // a list's tag its form.
 func content(etag string) string {
-	if i := strings.IndexByte(etag, '-'); i >= 0 {
-		return etag[i+1:]
+	if _, after, ok := strings.Cut(etag, "-"); ok {
+		return after
 	}
 	return strings.TrimPrefix(etag, `"`)
 }
