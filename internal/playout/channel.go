@@ -27,6 +27,9 @@ const (
 	rereadAfter = 10 * time.Minute
 	// keptProblems is how many problems status shows.
 	keptProblems = 20
+	// logProblemAgain is when a problem that lasts is logged again; mostLogged
+	// bounds how many are remembered for that.
+	logProblemAgain, mostLogged = 10 * time.Minute, 1000
 	// keptCuts is how many cuts it shows.
 	keptCuts = 20
 )
@@ -51,13 +54,15 @@ type channel struct {
 	delivery Delivery
 	events   []timeline.Event
 	read     reading
-	running  context.CancelFunc // nil: asleep
-	stopped  bool               // for good: the channel was deleted
-	done     chan struct{}      // closed when the goroutine has ended
-	ready    chan struct{}      // closed when view is set
-	moved    chan struct{}      // closed when complete moves
-	problems []Problem          // the latest last
-	recent   []airedCut         // the latest last
+	running  context.CancelFunc      // nil: asleep
+	stopped  bool                    // for good: the channel was deleted
+	done     chan struct{}           // closed when the goroutine has ended
+	ready    chan struct{}           // closed when view is set
+	moved    chan struct{}           // closed when complete moves
+	gone     chan struct{}           // closed by stop
+	problems []Problem               // the latest last
+	logged   map[[2]string]time.Time // when problems, by URI and text, were last logged
+	recent   []airedCut              // the latest last
 	logState LogStatus
 	settings *playlog.Settings // of the log; the runner's, kept while asleep
 }
@@ -83,6 +88,7 @@ func newChannel(e *Engine, id string) *channel {
 		signal: make(chan struct{}, 1),
 		ready:  make(chan struct{}),
 		moved:  make(chan struct{}),
+		gone:   make(chan struct{}),
 	}
 }
 
@@ -147,6 +153,9 @@ func (c *channel) start() {
 // stop ends the channel for good and waits for its goroutine.
 func (c *channel) stop() {
 	c.mu.Lock()
+	if !c.stopped {
+		close(c.gone)
+	}
 	c.stopped = true
 	cancel, done := c.running, c.done
 	c.mu.Unlock()
@@ -161,10 +170,13 @@ func (c *channel) wait(ctx context.Context) (*view, error) {
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
+	c.start() // it may have fallen asleep since it was asked
 	timer := time.NewTimer(hold)
 	defer timer.Stop()
 	select {
 	case <-ready:
+	case <-c.gone:
+		return nil, ErrUnknownChannel
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -265,7 +277,13 @@ func (c *channel) problem(uri, text string) {
 	same := func(o Problem) bool { return o.URI == p.URI && o.Text == p.Text }
 	if i := slices.IndexFunc(c.problems, same); i >= 0 {
 		c.problems = slices.Delete(c.problems, i, i+1)
-	} else {
+	}
+	what := [2]string{uri, text}
+	if last, known := c.logged[what]; !known || p.Time.Sub(last) > logProblemAgain {
+		if c.logged == nil || len(c.logged) >= mostLogged {
+			c.logged = make(map[[2]string]time.Time)
+		}
+		c.logged[what] = p.Time.Time
 		c.log.Warn("problem", "uri", p.URI.String(), "problem", p.Text.String())
 	}
 	c.problems = append(c.problems, p)
@@ -337,6 +355,7 @@ func (c *channel) sleep() {
 	defer c.mu.Unlock()
 	c.view.Store(nil)
 	c.ready = make(chan struct{})
+	c.read.ok = false // it may have been edited by the time that it wakes
 	c.running()
 	c.running = nil
 }

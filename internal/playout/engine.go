@@ -68,6 +68,15 @@ type lookup struct {
 
 var errNeverPolled = errors.New("the schedule has never been read: is CHANNELMGRAPI right, and does the schedule service run?")
 
+func (l *lookup) isDone() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
 const (
 	// lookupInterval is how often unknown channels make the engine read the
 	// list of channels at most.
@@ -140,7 +149,7 @@ func (e *Engine) Ready(context.Context) error {
 func (e *Engine) read(ctx context.Context) {
 	e.mu.Lock()
 	l := e.lookup
-	if l != nil && time.Since(l.begun) < lookupInterval {
+	if l != nil && (time.Since(l.begun) < lookupInterval || !l.isDone()) {
 		e.mu.Unlock()
 		select {
 		case <-l.done:

@@ -30,6 +30,10 @@ const (
 	// unwanted is how long an asset is kept that no schedule asks for. Those
 	// on air are kept by the timelines that they are on.
 	unwanted = 30 * time.Minute
+	// reloadAfter is when an asset that is wanted is loaded anew: the tokens in
+	// its URLs may expire, and people correct VODs. Until that succeeds the
+	// old one is good.
+	reloadAfter = 30 * time.Minute
 	// loading bounds how many assets are loaded at a time, of all channels.
 	loading = 16
 )
@@ -56,13 +60,14 @@ type assetKey struct{ uri, delivery string }
 // libraryEntry is guarded by library.mu.
 type libraryEntry struct {
 	asset   *timeline.Asset
-	packed  []byte // its playlists, as they are kept beside a log
-	err     error  // why there is none; errLoading at first
-	loads   bool   // a load is under way
+	packed  []byte    // its playlists, as they are kept beside a log
+	err     error     // why there is none; errLoading at first
+	loads   bool      // a load is under way
+	loaded  time.Time // when asset was
 	tries   int
 	retry   time.Time // no load before
 	wanted  time.Time
-	waiting map[*channel]bool // woken by the end of a load
+	waiting map[*channel]bool // woken by the end of a load, if true
 }
 
 func newLibrary(load loader, log *slog.Logger, m *metrics) *library {
@@ -88,13 +93,13 @@ func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (
 		l.entries[key] = e
 	}
 	e.wanted = now
-	if e.asset != nil {
-		return e.asset, time.Time{}, nil
-	}
-	e.waiting[c] = true
-	if !e.loads && !now.Before(e.retry) {
+	e.waiting[c] = e.asset == nil || e.waiting[c]
+	if due := e.asset == nil || now.Sub(e.loaded) > reloadAfter; due && !e.loads && !now.Before(e.retry) {
 		e.loads = true
 		go l.fetch(ctx, key, e, d)
+	}
+	if e.asset != nil {
+		return e.asset, time.Time{}, nil
 	}
 	if e.loads { // its end wakes
 		return nil, time.Time{}, e.err
@@ -108,8 +113,13 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 
 	l.mu.Lock()
 	e.loads = false
-	e.asset, e.packed, e.err = asset, packed, err
-	if err != nil {
+	if err == nil || e.asset == nil {
+		e.asset, e.packed, e.err = asset, packed, err
+		e.loaded = time.Now()
+	}
+	if err == nil {
+		e.tries, e.retry = 0, time.Time{}
+	} else {
 		wait := min(firstRetry<<min(e.tries, 10), lastRetry)
 		e.tries++
 		// Spread, so that the assets of a sick origin don't come back at once.
@@ -122,8 +132,10 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("asset not loaded", "uri", Redacted(key.uri).String(), "err", Redacted(err.Error()).String())
 	}
-	for c := range waiting {
-		c.wake()
+	for c, wants := range waiting {
+		if wants {
+			c.wake()
+		}
 	}
 	if err != nil {
 		return

@@ -32,6 +32,11 @@ const (
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same.
 	lastMoment = time.Second
+	// maxAhead is how far ahead of store time an answer may claim to be.
+	maxAhead = 2 * time.Second
+	// aloneFor is how long an engine that is alone renders before it has to
+	// find again that it is.
+	aloneFor = 5 * time.Second
 	// batch is how many cuts are appended at a time.
 	batch = 50
 	// refreeze is how long an asset counts as kept beside the log without
@@ -45,13 +50,14 @@ const (
 
 // logSync is what a runner knows of its channel's log.
 type logSync struct {
-	logID   string
-	lead    time.Duration
-	acked   int64            // number of the last cut that the log is known to have
-	answer  time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
-	watched time.Time        // when it was last told that somebody watches
-	floor   playlog.Numbers  // above what was published of a log that is no more
-	pending []timeline.Entry // on air and not known to be in the log: made while the store was away
+	logID    string
+	lead     time.Duration
+	failures int              // of requests in a row
+	acked    int64            // number of the last cut that the log is known to have
+	answer   time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
+	watched  time.Time        // when it was last told that somebody watches
+	floor    playlog.Numbers  // above what was published of a log that is no more
+	pending  []timeline.Entry // on air and not known to be in the log: made while the store was away
 	// due is a cut that the log could not be told of in time. It is what
 	// airs, unless the log turns out to have another.
 	due    *timeline.Planned
@@ -69,7 +75,8 @@ func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	page, err := r.e.Log.Read(ctx, r.id, after)
-	if err == nil && (r.tl == nil || page.ID == r.logID) {
+	// An engine that began alone has had no log yet.
+	if err == nil && (r.tl == nil || r.logID == "" || page.ID == r.logID) {
 		r.logID = page.ID
 		r.heard(page)
 	}
@@ -80,7 +87,11 @@ func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
 // rendered.
 func (r *runner) heard(page playlog.Page) {
 	r.lead, r.answer = page.Lead, page.Now
-	r.horizon(page.Now.Add(page.Lead))
+	// One answer with a clock that is off must not stand for hours of log.
+	if most := r.e.Now().Add(maxAhead); r.answer.After(most) {
+		r.answer = most
+	}
+	r.horizon(r.answer.Add(page.Lead))
 }
 
 // sync learns what other engines have appended, and appends what aired while
@@ -99,8 +110,12 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		if r.alone() {
 			r.goAlone()
 		}
-		return now.Add(max(appendRetry, min(logInterval, now.Sub(r.answer)/4)))
+		return now.Add(r.backOff())
 	}
+	r.failures = 0
+	r.mu.Lock()
+	r.logState.Pending = int64(len(r.pending))
+	r.mu.Unlock()
 	if now.Sub(r.watched) >= watchInterval && r.tl != nil {
 		ctx, cancel := context.WithTimeout(ctx, logTimeout)
 		defer cancel()
@@ -129,6 +144,13 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// backOff returns how soon a failed request to the log is repeated: at once at
+// first, as the lead is short, then less often.
+func (r *runner) backOff() time.Duration {
+	r.failures++
+	return min(appendRetry<<min(r.failures-1, 4), logInterval)
 }
 
 // catchUp reads the log from the last known cut on. If that one is not there
@@ -282,7 +304,9 @@ func (r *runner) conflict() {
 // commit appends cuts to the log, after what is pending. After an error nothing
 // of them is rendered: what the log has by now decides how to go on.
 func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
-	if len(r.pending) > 0 {
+	// A number says nothing of what came before it: a store that was restored
+	// from a backup may have another history with as many cuts.
+	if len(r.pending) > 0 || r.acked > 0 && !entries[0].Rebase {
 		if err := r.catchUp(ctx); err != nil {
 			return err
 		}
@@ -325,7 +349,7 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 	if len(page.Cuts) == len(cuts) { // and nobody has appended more since
 		r.heard(page)
 	}
-	r.acked, r.watched = cuts[len(cuts)-1].Number, page.Now
+	r.acked, r.watched, r.failures = cuts[len(cuts)-1].Number, page.Now, 0
 	r.committed(cuts)
 	return nil
 }
@@ -340,8 +364,8 @@ func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
 		return now.Add(appendRetry) // in time still
 	}
 	p.Provisional = true
-	if now.Before(p.Start.Add(-lastMoment)) {
-		return now.Add(appendRetry)
+	if last := p.Start.Add(-lastMoment); now.Before(last) {
+		return earlier(now.Add(r.backOff()), last)
 	}
 	r.pending = append(r.pending, p.Entry)
 	r.goAlone()
@@ -350,8 +374,7 @@ func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
 
 // goAlone tells those who wait for the log that it won't come.
 func (r *runner) goAlone() {
-	// A minute at a time: by then it has been tried again.
-	r.horizon(r.e.Now().Add(time.Minute))
+	r.horizon(r.e.Now().Add(aloneFor))
 }
 
 // beginAlone puts a channel on air whose log nobody can read.

@@ -526,3 +526,104 @@ func TestStoreAwayForLong(t *testing.T) {
 		}
 	})
 }
+
+// restorable is a store that goes back to a backup of itself.
+type restorable struct {
+	mu     sync.Mutex
+	memory *playlog.Memory
+	backup []playlog.Cut
+}
+
+const restorableID = "the same after all"
+
+// inner returns the store and the id that it knows the log by.
+func (s *restorable) inner(ctx context.Context, channel string) (*playlog.Memory, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page, _ := s.memory.Read(ctx, channel, 1<<40)
+	return s.memory, page.ID
+}
+
+func (s *restorable) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
+	m, _ := s.inner(ctx, channel)
+	page, err := m.Read(ctx, channel, after)
+	page.ID = restorableID
+	return page, err
+}
+
+func (s *restorable) Append(ctx context.Context, channel, _ string, cuts []playlog.Cut) (playlog.Page, error) {
+	m, id := s.inner(ctx, channel)
+	page, err := m.Append(ctx, channel, id, cuts)
+	page.ID = restorableID
+	return page, err
+}
+
+func (s *restorable) Freeze(ctx context.Context, channel, _, digest string, data []byte) error {
+	m, id := s.inner(ctx, channel)
+	return m.Freeze(ctx, channel, id, digest, data)
+}
+
+func (s *restorable) Frozen(ctx context.Context, channel, _, digest string) ([]byte, error) {
+	m, id := s.inner(ctx, channel)
+	return m.Frozen(ctx, channel, id, digest)
+}
+
+// save keeps what the log of a channel says since its last beginning.
+func (s *restorable) save(t *testing.T, channel string) {
+	t.Helper()
+	page, err := s.Read(t.Context(), channel, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range page.Cuts {
+		if c.Number == 1 || c.Rebase {
+			s.backup = page.Cuts[i:]
+		}
+	}
+}
+
+// restore drops what came after save; of the assets that were frozen, too.
+func (s *restorable) restore(t *testing.T, channel string) {
+	t.Helper()
+	s.mu.Lock()
+	s.memory = playlog.NewMemory(playlog.Lead)
+	s.mu.Unlock()
+	cuts := slices.Clone(s.backup)
+	for i := range cuts { // the store begins with these
+		cuts[i].Number = int64(i) + 1
+	}
+	if _, err := s.Append(t.Context(), channel, "", cuts); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBackupRestored has a log go back, with replicas that have seen different
+// schedules: one may append a cut that has the number of one that another has
+// on air. Starting anew shows what the log has become.
+func TestBackupRestored(t *testing.T) {
+	for seed := range uint64(40) {
+		inBubble(t, func(t *testing.T) {
+			store := &restorable{memory: playlog.NewMemory(playlog.Lead)}
+			c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64)}
+			c.log = store
+			for i := range 2 {
+				c.replicas = append(c.replicas, nil)
+				c.launch(i, 0)
+			}
+			defer c.close()
+			rng := rand.New(rand.NewPCG(seed, 17))
+			c.edit(rng)
+			c.watch(40 * time.Second)
+			store.save(t, "one")
+			c.watch(time.Duration(5+rng.IntN(20)) * time.Second)
+			store.restore(t, "one")
+			c.edit(rng)
+			c.watch(20 * time.Second)
+			for i, r := range c.replicas {
+				r.stop()
+				c.launch(i, 0)
+			}
+			c.watch(30 * time.Second)
+		})
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // summary returns what a list shows of the channel.
 func (c *channel) summary() Summary {
-	s := Summary{ID: c.id, State: c.state(), Degraded: c.e.degraded()}
+	s := Summary{ID: c.id, State: c.state(), Degraded: c.e.degraded() || c.degraded()}
 	c.mu.Lock()
 	s.Name = c.info.Name
 	events := c.events
@@ -46,7 +46,12 @@ func (c *channel) status() Status {
 		return s
 	}
 	tl := v.timeline()
-	at := c.instant(now)
+	// Looking at it publishes nothing: no later instant than the log is known
+	// for, and none is noted as rendered.
+	at := now
+	if complete := time.Unix(0, c.complete.Load()); at.After(complete) {
+		at = later(complete, time.Unix(0, c.rendered.Load()))
+	}
 	s.TargetDuration = Seconds(tl.OnAir(at).TargetDuration)
 	for k, t := range v.settings.Tracks {
 		w := tl.Window(k, at)
@@ -70,6 +75,13 @@ func (c *channel) status() Status {
 	return s
 }
 
+// degraded says whether the channel plays on without its log.
+func (c *channel) degraded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running != nil && c.logState.Pending > 0
+}
+
 // degraded says whether the schedule is away.
 func (e *Engine) degraded() bool {
 	p := e.polling()
@@ -85,6 +97,11 @@ func onAir(tl *timeline.Timeline, now time.Time) *OnAir {
 		if entries[i].Number == cut.Number && i+1 < len(entries) {
 			end = entries[i+1].Start
 		}
+	}
+	if filler, from := tl.ImplicitFiller(now); filler != "" {
+		d := describe(&cut.Cut, end)
+		d.Kind, d.Reason, d.URI, d.Start, d.Adherence = playlog.Filler, playlog.Short, Redacted(filler), Instant{from}, nil
+		return d
 	}
 	if end.IsZero() && cut.Kind == playlog.Event {
 		end = cut.Airing.End

@@ -105,6 +105,8 @@ type LogStatus struct {
 	LastNumber int64   `json:"last_number"` // of the log's last cut
 	// Conflicts counts the cuts of this engine that lost against another's.
 	Conflicts int64 `json:"conflicts"`
+	// Pending counts the cuts on air that the log does not have yet.
+	Pending int64 `json:"pending"`
 }
 
 // Backend is what stores a playout log.

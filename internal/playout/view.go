@@ -38,7 +38,7 @@ type track struct {
 // newView returns what is shown after a view (nil: after nothing). Where the
 // timeline only goes on, tracks and their documents are taken over: what they
 // have published is still true.
-func newView(before *view, channel string, settings *playlog.Settings, tl *timeline.Timeline, now time.Time) *view {
+func newView(before *view, channel string, settings *playlog.Settings, tl *timeline.Timeline) *view {
 	if before != nil && before.settings == settings && before.timeline().Base() == tl.Base() {
 		for _, t := range before.tracks {
 			t.tl.Store(tl)
@@ -57,7 +57,7 @@ func newView(before *view, channel string, settings *playlog.Settings, tl *timel
 	v.multivariant = NewDocument(appendMultivariant(nil, channel, settings))
 	v.multivariant.Settled = !isSlate(settings)
 	if before != nil {
-		v.retired, v.until = &view{settings: before.settings, tracks: before.tracks}, now.Add(retirement)
+		v.retired, v.until = &view{settings: before.settings, tracks: before.tracks}, time.Now().Add(retirement)
 	}
 	return v
 }

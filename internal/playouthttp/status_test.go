@@ -37,7 +37,7 @@ func TestStatusJSON(t *testing.T) {
 		`"tracks":[{"id":"v720","media_sequence":1,"last_media_sequence":8,"discontinuity_sequence":2}],` +
 		`"last_cuts":[{"number":7,` + onAir + `,"rebase":true}],` +
 		`"problems":[{"time":1800000001000,"uri":"http://h/a?redacted","text":"Get \"http://h/a?redacted\": EOF"}],` +
-		`"log":{"id":"l","backend":"memory","last_number":7,"conflicts":1},` +
+		`"log":{"id":"l","backend":"memory","last_number":7,"conflicts":1,"pending":0},` +
 		`"poll":{"last_ok":1800000009000,"age":1,"error":"read http://h/channels?redacted: no"}}`
 	got, err := json.Marshal(status)
 	if err != nil || string(got) != want {

@@ -235,3 +235,14 @@ func (tl *Timeline) OnAir(t time.Time) *Entry {
 	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t) })
 	return &tl.entries[max(i-1, 0)]
 }
+
+// ImplicitFiller returns the URI of the filler that repeats at t after the
+// asset of the cut on air has ended, and since when; "" while a cut's own asset
+// plays.
+func (tl *Timeline) ImplicitFiller(t time.Time) (uri string, since time.Time) {
+	e := tl.OnAir(t)
+	if since = e.loopStart(1); e.Loop || t.Before(since) {
+		return "", time.Time{}
+	}
+	return e.Filler.URI, since
+}
