@@ -51,7 +51,8 @@ const (
 // a minute ago.
 func FirstNumbers(start time.Time) Numbers {
 	elapsed := max(start.Sub(Epoch), 0) // a machine may wake up in 1970
-	return Numbers{int64(elapsed / time.Second), int64(elapsed/discontinuityStep) % discontinuityWrap}
+	// One more: a playlist that shows the first tag counts those before it.
+	return Numbers{int64(elapsed / time.Second), 1 + int64(elapsed/discontinuityStep)%discontinuityWrap}
 }
 
 // Kind says what a cut puts on air.

@@ -114,7 +114,7 @@ func (e *editor) change(ctx context.Context) error {
 		by := 1 + e.rng.Int64N(room)
 		v.Start, v.End = v.Start+by, v.End+by
 	case 3: // earlier
-		room := int64(30_000)
+		var room int64 // before the first there may be another that is over
 		if i > 0 {
 			room = v.Start - e.events[i-1].End
 		}

@@ -215,7 +215,7 @@ func (s *station) build(ctx context.Context) error {
 			channel: channel, schedule: s.schedule, vods: vods, shortest: 5 * time.Second, longest: s.event,
 			rng: rand.New(rand.NewPCG(s.Seed, uint64(i)+2)), lost: func(text string) { s.violation("%s", text) },
 		}
-		if err := e.create(ctx); err != nil {
+		if err := persist(ctx, e.create); err != nil {
 			return err
 		}
 		w := newObserver(channel, s.engines, s.violation)

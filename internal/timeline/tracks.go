@@ -243,6 +243,17 @@ func feed(settings *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*
 	return newFeed(a, feeds, sources, video, opts.TargetDuration)
 }
 
+// Lacks returns the ids of the channel's tracks that list gaps while the feed is
+// on air.
+func (f *Feed) Lacks(s *playlog.Settings) (ids []string) {
+	for k, i := range f.Source.Feeds {
+		if i < 0 && s.Tracks[k].Container != playlog.WebVTT {
+			ids = append(ids, s.Tracks[k].ID)
+		}
+	}
+	return ids
+}
+
 // gapTag marks a segment that is never loaded (draft 4.4.4.7).
 const gapTag = "#EXT-X-GAP\n"
 
