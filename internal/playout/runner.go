@@ -23,6 +23,9 @@ const (
 	mostSettling = 100
 	// preload is how long before its start an event's asset is loaded.
 	preload = 10 * time.Minute
+	// loadGrace is how long planning waits for an asset that is needed at once:
+	// less than commits are early.
+	loadGrace = time.Second
 	// idle is how often a channel looks at things that nothing wakes it for.
 	idle = time.Minute
 	// leastTarget is the least target duration that is settled on, unless the
@@ -38,9 +41,10 @@ type runner struct {
 	settings *playlog.Settings
 	tl       *timeline.Timeline
 	feeds    map[*timeline.Asset]mapped
-	retry    time.Time // when a failed asset is worth asking for again; zero: none is
-	schedule snapshot  // of the step
-	logSync            // what is known of the log, and what it does not know yet
+	asked    map[string]time.Time // when assets that are needed soon were first asked for
+	retry    time.Time            // when a failed asset is worth asking for again; zero: none is
+	schedule snapshot             // of the step
+	logSync                       // what is known of the log, and what it does not know yet
 }
 
 // mapped is an asset on the channel's tracks, or why it can't join.
@@ -85,8 +89,11 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	if r.tl != nil && r.waits(ctx) {
 		next = earlier(next, r.woken.Add(settling))
 	} else if r.tl != nil {
-		next = earlier(next, r.plan(ctx))
-		r.preload(ctx)
+		if until := r.preload(ctx); !until.IsZero() {
+			next = earlier(next, until)
+		} else {
+			next = earlier(next, r.plan(ctx))
+		}
 	}
 	if next = earlier(next, r.retry); next.IsZero() {
 		return idle
@@ -106,6 +113,9 @@ func (r *runner) look() {
 	c := r.channel
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.info.Config.TargetDuration != r.schedule.targetDuration {
+		clear(r.feeds) // what was too long may fit now
+	}
 	r.schedule = snapshot{
 		events: c.events, targetDuration: c.info.Config.TargetDuration, filler: c.info.Config.Filler,
 		tracks:   c.info.Config.Tracks,
@@ -130,7 +140,10 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		}
 		// Nobody knows what the log says: better something on air than
 		// nothing. It is sorted out when the store is back.
-		settings, _ := r.decide(ctx)
+		settings := r.settings // of before it slept: players have the URLs
+		if settings == nil {
+			settings, _ = r.decide(ctx)
+		}
 		r.beginAlone(settings)
 		return time.Time{}
 	}
@@ -155,7 +168,10 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
 	}
 	if err := r.rebase(ctx, settings, number, floor); err != nil {
-		return now.Add(appendRetry)
+		if errors.Is(err, playlog.ErrConflict) || now.Before(deadline) {
+			return now.Add(appendRetry)
+		}
+		r.beginAlone(settings) // it can't be written: something on air beats nothing
 	}
 	return time.Time{}
 }
@@ -382,12 +398,14 @@ func (r *runner) settle(ctx context.Context) {
 
 // rebase begins a log, or begins it anew, with a window that is full at once.
 func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number int64, floor playlog.Numbers) error {
-	old, oldFeeds := r.settings, r.feeds
+	before, old, oldFeeds := r.tl, r.settings, r.feeds
 	r.use(settings)
 	entries := timeline.Begin(r.genesis(ctx, r.settings, r.e.Now(), number, floor))
 	r.due, r.pending = nil, nil // it is above them
 	if err := r.commit(ctx, entries); err != nil {
-		r.settings, r.feeds = old, oldFeeds
+		if r.tl == before { // else another engine's beginning was adopted, with its settings
+			r.settings, r.feeds = old, oldFeeds
+		}
 		return err
 	}
 	r.floor = playlog.Numbers{}
@@ -430,11 +448,20 @@ func (r *runner) input(ctx context.Context, now time.Time) timeline.Input {
 		Asset: func(uri string) timeline.AssetState {
 			feed, err := r.feed(ctx, uri)
 			if err != nil {
-				return timeline.AssetState{Detail: Redacted(err.Error()).String()}
+				return timeline.AssetState{Detail: clip(Redacted(err.Error()).String())}
 			}
 			return timeline.AssetState{Feed: feed}
 		},
 	}
+}
+
+// clip keeps a text for people within what a log takes.
+func clip(text string) string {
+	const most = 500
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " …"
 }
 
 // feed returns an asset on the channel's tracks.
@@ -546,29 +573,45 @@ func (r *runner) onAir(p *timeline.Planned, target time.Duration) {
 	}
 }
 
-// preload asks for the assets that will be needed soon.
-func (r *runner) preload(ctx context.Context) {
+// preload asks for the assets that will be needed soon. Where one was asked for
+// just now, it returns until when planning waits for it: an edit on air must
+// not flash the slate, and no plan is more urgent than that.
+func (r *runner) preload(ctx context.Context) (until time.Time) {
 	now := r.e.Now()
+	asked := make(map[string]time.Time, len(r.asked))
 	for _, ev := range r.schedule.events {
 		if ev.Start.After(now.Add(preload)) {
-			return
+			break
 		}
-		if ev.End.After(now) {
-			if _, err := r.feed(ctx, ev.URI); err != nil && !errors.Is(err, errLoading) {
-				r.report(ev.URI, err.Error())
-			}
+		if !ev.End.After(now) {
+			continue
+		}
+		_, err := r.feed(ctx, ev.URI)
+		if err != nil && !errors.Is(err, errLoading) {
+			r.report(ev.URI, err.Error())
+		}
+		first, known := r.asked[ev.URI]
+		if !known {
+			first = now
+		}
+		asked[ev.URI] = first
+		if grace := first.Add(loadGrace); errors.Is(err, errLoading) && now.Before(grace) && ev.Start.Before(now.Add(2*r.lead)) {
+			until = earlier(until, grace)
 		}
 	}
+	r.asked = asked
+	return until
 }
 
 // show publishes the timeline.
 func (r *runner) show() {
-	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl, r.e.Now()))
+	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl))
 	c := r.channel
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settings = r.settings
 	c.logState.ID, c.logState.LastNumber = r.logID, r.tl.Last().Number
+	c.logState.Pending = int64(len(r.pending))
 	for i, e := range r.tl.Entries() {
 		if n := len(c.recent); n > 0 && c.recent[n-1].Number >= e.Number {
 			continue
