@@ -29,9 +29,12 @@ const (
 	watchInterval = time.Minute
 	// recentCuts is how much of a log is read: more than any window reaches.
 	recentCuts = 100
+	// shortTimeout stands for logTimeout while requests are not answered: a
+	// runner that waits can't put anything on air.
+	shortTimeout = 500 * time.Millisecond
 	// lastMoment is how long before its start a cut that the log can't be told
-	// of goes on air all the same.
-	lastMoment = time.Second
+	// of goes on air all the same: longer than a step then takes.
+	lastMoment = 2 * time.Second
 	// maxAhead is how far ahead of store time an answer may claim to be.
 	maxAhead = 2 * time.Second
 	// aloneFor is how long an engine that is alone renders before it has to
@@ -72,7 +75,7 @@ func (r *runner) alone() bool { return r.e.Now().After(r.answer.Add(r.lead)) }
 
 // read reads the log and notes what every answer says.
 func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	page, err := r.e.Log.Read(ctx, r.id, after)
 	// An engine that began alone has had no log yet.
@@ -81,6 +84,14 @@ func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
 		r.heard(page)
 	}
 	return page, err
+}
+
+// patience is how long a request to the log may take.
+func (r *runner) patience() time.Duration {
+	if r.failures >= 2 {
+		return shortTimeout
+	}
+	return logTimeout
 }
 
 // heard notes an answer of the log, up to which and the lead beyond it may be
@@ -117,7 +128,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 	r.logState.Pending = int64(len(r.pending))
 	r.mu.Unlock()
 	if now.Sub(r.watched) >= watchInterval && r.tl != nil {
-		ctx, cancel := context.WithTimeout(ctx, logTimeout)
+		ctx, cancel := context.WithTimeout(ctx, r.patience())
 		defer cancel()
 		if _, err := r.e.Log.Append(ctx, r.id, r.logID, nil); err == nil {
 			r.watched = now // the page has no cuts: nothing was heard of the log
@@ -321,19 +332,20 @@ func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
 	case errors.Is(err, playlog.ErrConflict):
 		r.conflict()
 	case !errors.Is(err, playlog.ErrOtherLog):
+		r.failures++
 		r.report("", fmt.Sprintf("playout log: %v", err))
 	}
 	// What the log has is found by reading it: after a conflict, and after an
 	// answer that got lost.
-	if r.tl != nil {
-		_ = r.catchUp(ctx) // the next step sees to it
+	if r.tl != nil && r.catchUp(ctx) != nil {
+		r.failures++ // the next step sees to it
 	}
 	return err
 }
 
 // push freezes the assets of cuts and appends them.
 func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
-	timed, cancel := context.WithTimeout(ctx, logTimeout)
+	timed, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	cuts := make([]playlog.Cut, len(entries))
 	for i := range entries {
@@ -357,7 +369,8 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 // holdOut says until when a cut that could not be appended is tried again;
 // zero: it is on air now, with or without the log. A cut that comes too late
 // for the lead is appended as a provisional one.
-func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
+func (r *runner) holdOut(p *timeline.Planned) time.Time {
+	now := r.e.Now()
 	// It is not planned again: that would put it off as long as the log is away.
 	r.due = p
 	if now.Before(p.Start.Add(-r.lead)) {
@@ -366,6 +379,10 @@ func (r *runner) holdOut(p *timeline.Planned, now time.Time) time.Time {
 	p.Provisional = true
 	if last := p.Start.Add(-lastMoment); now.Before(last) {
 		return earlier(now.Add(r.backOff()), last)
+	}
+	if r.tl.Contradicts(&p.Cut, time.Unix(0, r.rendered.Load())) {
+		r.due = nil // too late even for that: what was published stands
+		return now
 	}
 	r.pending = append(r.pending, p.Entry)
 	r.goAlone()
@@ -437,7 +454,7 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	if a := r.thawed[s.Digest]; a != nil {
 		return a, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	data, err := r.e.Log.Frozen(ctx, r.id, r.logID, s.Digest)
 	if err != nil {

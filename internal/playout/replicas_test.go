@@ -22,30 +22,36 @@ import (
 // wire is the way of one engine to the shared log. It can be cut.
 type wire struct {
 	playlog.Log
-	mu  sync.Mutex
-	cut bool
+	mu   sync.Mutex
+	cut  bool
+	hang bool // while it is cut, requests are not even refused
 }
 
 var errCut = errors.New("connection refused")
 
-func (w *wire) isCut() error {
+func (w *wire) isCut(ctx context.Context) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.cut {
+	cut, hang := w.cut, w.hang
+	w.mu.Unlock()
+	if cut && hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if cut {
 		return errCut
 	}
 	return nil
 }
 
 func (w *wire) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
-	if err := w.isCut(); err != nil {
+	if err := w.isCut(ctx); err != nil {
 		return playlog.Page{}, err
 	}
 	return w.Log.Read(ctx, channel, after)
 }
 
 func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
-	if err := w.isCut(); err != nil {
+	if err := w.isCut(ctx); err != nil {
 		return playlog.Page{}, err
 	}
 	return w.Log.Append(ctx, channel, id, cuts)
@@ -626,4 +632,71 @@ func TestBackupRestored(t *testing.T) {
 			c.watch(30 * time.Second)
 		})
 	}
+}
+
+// TestEventsAirWhileTheLogHangs: with segments so short that a step which waits
+// for the log could come too late for a cut.
+func TestEventsAirWhileTheLogHangs(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0)
+		defer c.close()
+		c.set(func() {
+			var events []scheduleclient.Event
+			for i := range 60 {
+				name := "abc"[i%3 : i%3+1]
+				p := muxed(name, slices.Repeat([]string{"1"}, 120)...)
+				c.assets[p.URL] = p
+				events = append(events, event(name, time.Duration(i)*20*time.Second, 20*time.Second))
+			}
+			c.events["one"] = events
+		})
+		c.watch(30 * time.Second)
+		c.replicas[0].wire.mu.Lock()
+		c.replicas[0].wire.cut, c.replicas[0].wire.hang = true, true
+		c.replicas[0].wire.mu.Unlock()
+		c.watch(5 * time.Minute)
+		c.replicas[0].wire.set(false)
+		c.watch(time.Minute)
+		page, err := c.log.Read(t.Context(), "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		onTime := 0
+		for _, cut := range page.Cuts {
+			if cut.Reason == playlog.Scheduled && cut.Start.Sub(cut.Airing.Start).Abs() <= time.Second {
+				onTime++
+			}
+		}
+		if onTime < 17 {
+			t.Errorf("%d of 19 events were on air at their time", onTime)
+		}
+	})
+}
+
+// TestReplicasSettleTogether: whoever loses the race plays with the winner's
+// tracks, and players see one jump.
+func TestReplicasSettleTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0, 0)
+		defer c.close()
+		p := muxed("one", slices.Repeat([]string{"6"}, 40)...)
+		p.Multivariant.Variants = p.Multivariant.Variants[:1]
+		c.set(func() { c.assets[p.URL] = p })
+		c.watch(30 * time.Second)
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("one", 0, 4*time.Minute)} })
+		c.watch(2 * time.Minute)
+		page, err := c.log.Read(t.Context(), "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rebases := 0
+		for _, cut := range page.Cuts {
+			if cut.Rebase {
+				rebases++
+			}
+		}
+		if rebases != 1 || len(page.Settings.Tracks) != 1 {
+			t.Errorf("%d rebases, %d tracks", rebases, len(page.Settings.Tracks))
+		}
+	})
 }

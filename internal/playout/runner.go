@@ -551,7 +551,7 @@ func (r *runner) plan(ctx context.Context) time.Time {
 			return now // the log had something else: look at that first
 		}
 		if err != nil {
-			if wait := r.holdOut(planned, now); !wait.IsZero() {
+			if wait := r.holdOut(planned); !wait.IsZero() {
 				return wait
 			}
 		}
