@@ -63,7 +63,7 @@ func (t *throttle) failed(from netip.Addr, now time.Time) {
 }
 
 // forget makes room: of all who may make all their attempts again, and if
-// there are none, of anyone.
+// these are few, of anyone. It drops a tenth at once, as it looks at all.
 func (t *throttle) forget(now time.Time) {
 	for from, full := range t.full {
 		if full.Before(now) {
@@ -71,7 +71,7 @@ func (t *throttle) forget(now time.Time) {
 		}
 	}
 	for from := range t.full {
-		if len(t.full) < remembered {
+		if len(t.full) <= remembered*9/10 {
 			return
 		}
 		delete(t.full, from)
