@@ -550,7 +550,7 @@ func onsets(text []byte, key string, threshold float64) (at []float64) {
 func playApart(t *testing.T, url string) {
 	var video, audio string
 	folder := url[:strings.LastIndexByte(url, '/')+1]
-	for _, line := range strings.Split(fetch(t, url), "\n") {
+	for line := range strings.SplitSeq(fetch(t, url), "\n") {
 		if uri := attribute(line, "URI"); strings.HasPrefix(line, "#EXT-X-MEDIA:TYPE=AUDIO") && audio == "" {
 			audio = folder + uri
 		} else if line != "" && line[0] != '#' {
@@ -619,7 +619,7 @@ func anchors(t *testing.T, url string) map[int]time.Time {
 	at := make(map[int]time.Time)
 	number, init, slice := 0, "", ""
 	var date time.Time
-	for _, line := range strings.Split(fetch(t, url), "\n") {
+	for line := range strings.SplitSeq(fetch(t, url), "\n") {
 		tag, value, _ := strings.Cut(line, ":")
 		switch {
 		case tag == "#EXT-X-DISCONTINUITY-SEQUENCE":
