@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"consuo/internal/asset"
 	"consuo/internal/hls"
@@ -225,6 +226,29 @@ func compare(t *testing.T, name string, lines []string) {
 		if a != b {
 			t.Errorf("%s:%d:\n was %s\n is  %s\n(go test ./internal/catalogtest -update rewrites it)", name, i+1, a, b)
 			return
+		}
+	}
+}
+
+// TestTargetDurationOfTheOperator: config.target_duration refuses assets with
+// longer segments, on whatever track.
+func TestTargetDurationOfTheOperator(t *testing.T) {
+	items, _ := load(t)
+	for _, it := range items {
+		if it.err != nil {
+			continue
+		}
+		settings, err := timeline.Settle(it.asset, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed, err := timeline.Map(settings, it.asset, timeline.MapOptions{TargetDuration: 6 * time.Second})
+		if err != nil {
+			continue // as outcomes.txt says
+		}
+		_, err = timeline.Map(settings, it.asset, timeline.MapOptions{TargetDuration: 6 * time.Second, MaxTarget: 5 * time.Second})
+		if tooLong := timeline.WholeTarget(feed.Longest()) > 5*time.Second; errors.Is(err, timeline.ErrTarget) != tooLong {
+			t.Errorf("%s, whose longest segment lasts %s: %v", it.name, feed.Longest(), err)
 		}
 	}
 }
