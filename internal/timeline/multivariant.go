@@ -230,6 +230,9 @@ func (w *writer) alike(groups []*group) []*group {
 	if single := !slices.ContainsFunc(groups, func(g *group) bool { return len(g.members) != 1 }); single && len(rows) > 1 {
 		return unnamed(groups)
 	}
+	if len(rows)*len(groups) > mostMembers {
+		return groups[:1]
+	}
 	kept := rows[:0:0]
 	for _, row := range rows {
 		whole := true
@@ -257,6 +260,10 @@ func (w *writer) alike(groups []*group) []*group {
 	}
 	return groups
 }
+
+// mostMembers bounds the members of all groups together: an asset may have 500
+// renditions, and groups that have nothing in common would be lent them all.
+const mostMembers = 1000
 
 // rowsOf lists corresponding members of groups: each row has one a group, with
 // an empty GroupID where the group has none.
