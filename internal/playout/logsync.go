@@ -225,10 +225,17 @@ func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
 	if len(entries) == 0 {
 		return
 	}
-	if entries[0].Number == r.tl.Last().Number+1 {
-		r.tl = r.tl.With(r.e.Now(), entries...)
-	} else {
+	kept := r.tl.Entries()
+	if i := slices.IndexFunc(kept, func(e timeline.Entry) bool { return e.Number >= entries[0].Number }); i >= 0 {
+		kept = kept[:i] // of what was to follow here, nothing has been shown
+	}
+	switch {
+	case len(kept) == 0 || kept[len(kept)-1].Number != entries[0].Number-1:
 		r.tl = timeline.New(entries, r.e.Window)
+	case len(kept) == len(r.tl.Entries()):
+		r.tl = r.tl.With(r.e.Now(), entries...)
+	default:
+		r.tl = timeline.New(slices.Concat(kept, entries), r.e.Window)
 	}
 	r.show()
 }

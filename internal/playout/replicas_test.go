@@ -574,6 +574,16 @@ func (s *restorable) Frozen(ctx context.Context, channel, _, digest string) ([]b
 	return m.Frozen(ctx, channel, id, digest)
 }
 
+// brief is a schedule of short events.
+func brief(rng *rand.Rand) (events []scheduleclient.Event) {
+	for at := time.Duration(0); at < 10*time.Minute; {
+		length := time.Duration(5+rng.IntN(8)) * time.Second
+		events = append(events, event(string("abc"[rng.IntN(3)]), at, length))
+		at += length
+	}
+	return events
+}
+
 // save keeps what the log of a channel says since its last beginning.
 func (s *restorable) save(t *testing.T, channel string) {
 	t.Helper()
@@ -618,12 +628,14 @@ func TestBackupRestored(t *testing.T) {
 			}
 			defer c.close()
 			rng := rand.New(rand.NewPCG(seed, 17))
-			c.edit(rng)
-			c.watch(40 * time.Second)
+			c.set(func() { c.events["one"] = brief(rng) })
+			c.watch(20 * time.Second)
 			store.save(t, "one")
-			c.watch(time.Duration(5+rng.IntN(20)) * time.Second)
+			c.replicas[1].wire.set(true)
+			c.watch(time.Duration(5000+rng.IntN(15000)) * time.Millisecond)
 			store.restore(t, "one")
-			c.edit(rng)
+			c.set(func() { c.events["one"] = brief(rng) })
+			c.replicas[1].wire.set(false)
 			c.watch(20 * time.Second)
 			for i, r := range c.replicas {
 				r.stop()
