@@ -183,6 +183,7 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 		e.mu.Lock()
 		first := e.poll.Error == ""
 		e.poll.Error = Redacted(err.Error())
+		e.count()
 		e.mu.Unlock()
 		if first { // status and metrics tell how long it lasts
 			e.Logger.Error("schedule not read; what is known goes on", "err", Redacted(err.Error()).String())
