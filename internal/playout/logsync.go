@@ -53,14 +53,15 @@ const (
 
 // logSync is what a runner knows of its channel's log.
 type logSync struct {
-	logID    string
-	lead     time.Duration
-	failures int              // of requests in a row
-	acked    int64            // number of the last cut that the log is known to have
-	answer   time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
-	watched  time.Time        // when it was last told that somebody watches
-	floor    playlog.Numbers  // above what was published of a log that is no more
-	pending  []timeline.Entry // on air and not known to be in the log: made while the store was away
+	logID     string
+	lead      time.Duration
+	failures  int              // of requests in a row
+	acked     int64            // number of the last cut that the log is known to have
+	answer    time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
+	watched   time.Time        // when it was last told that somebody watches
+	floor     playlog.Numbers  // above what was published of a log that is no more
+	pending   []timeline.Entry // on air and not known to be in the log: made while the store was away
+	diverging bool             // the log has another history, and a rebase is under way
 	// due is a cut that the log could not be told of in time. It is what
 	// airs, unless the log turns out to have another.
 	due    *timeline.Planned
@@ -275,10 +276,11 @@ func (r *runner) diverged(ctx context.Context) error {
 		number = page.Cuts[n-1].Number + 1
 		r.use(page.Settings)
 		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
-			if begunAbove(page.Cuts, published) && entries[0].Number <= lastRebase(page.Cuts).Number {
+			rebase := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == lastRebase(page.Cuts) })
+			if rebase >= 0 && above(&entries[rebase].Cut, published) {
 				r.report("", "the playout log has another history than what was on air here, and begins anew above it")
 				r.acked, r.pending, r.due = number-1, nil, nil
-				r.tl = timeline.New(entries, r.e.Window)
+				r.tl = timeline.New(entries[rebase:], r.e.Window)
 				r.show()
 				return nil
 			}
@@ -288,28 +290,29 @@ func (r *runner) diverged(ctx context.Context) error {
 		}
 	}
 	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
-	r.acked = number - 1
+	// Should that fail, it is another history still: acked must not say that
+	// the log's cuts are the ones on air here.
+	r.diverging = true
+	defer func() { r.diverging = false }()
 	return r.rebase(ctx, r.settings, number, floor)
 }
 
-// lastRebase returns the latest cut that begins the numbers anew, or nil.
-func lastRebase(cuts []playlog.Cut) *playlog.Cut {
+// lastRebase returns the number of the latest cut that begins the numbers
+// anew, or 0.
+func lastRebase(cuts []playlog.Cut) int64 {
 	for i := range slices.Backward(cuts) {
 		if cuts[i].Rebase {
-			return &cuts[i]
+			return cuts[i].Number
 		}
 	}
-	return nil
+	return 0
 }
 
-// begunAbove says whether another engine has begun anew above what was
-// published here: then one more rebase would only be one more jump.
-func begunAbove(cuts []playlog.Cut, published playlog.Numbers) bool {
-	c := lastRebase(cuts)
-	if c == nil || c.DiscontinuitySequence <= published.DiscontinuitySequence {
-		return false
-	}
-	return !slices.ContainsFunc(c.Tracks, func(p playlog.Position) bool { return p.MediaSequence <= published.MediaSequence })
+// above says whether a rebase of another engine is above what was published
+// here: then one more would only be one more jump.
+func above(rebase *playlog.Cut, published playlog.Numbers) bool {
+	return rebase.DiscontinuitySequence > published.DiscontinuitySequence &&
+		!slices.ContainsFunc(rebase.Tracks, func(p playlog.Position) bool { return p.MediaSequence <= published.MediaSequence })
 }
 
 func (r *runner) conflict() {
@@ -344,7 +347,7 @@ func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
 	}
 	// What the log has is found by reading it: after a conflict, and after an
 	// answer that got lost.
-	if r.tl != nil && r.catchUp(ctx) != nil {
+	if r.tl != nil && !r.diverging && r.catchUp(ctx) != nil {
 		r.failures++ // the next step sees to it
 	}
 	return err
