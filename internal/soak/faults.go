@@ -121,6 +121,12 @@ func (s *station) step(ctx context.Context, f fault, beside []fault) error {
 	if err := s.agree(ctx); err != nil && ctx.Err() == nil {
 		s.violation("after %s: %v", f.name, err)
 	}
+	// What they have seen until then is still excused.
+	for _, w := range []*observer{s.watch, s.watched} {
+		if err := w.caughtUp(ctx); err != nil && ctx.Err() == nil {
+			s.violation("after %s: %v", f.name, err)
+		}
+	}
 	s.watch.allow(false)
 	s.watched.allow(false)
 	if ctx.Err() == nil {

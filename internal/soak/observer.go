@@ -111,6 +111,7 @@ type seen struct {
 	tail    map[string]int64     // by track: its last number
 	at      map[string]time.Time // by track: when that was
 	checker *hlscheck.Checker
+	looked  time.Time    // when the latest complete look at all its playlists began; guarded by observer.mu
 	judged  int          // violations of it that were reported
 	of      *incarnation // the one that has served
 	tracks  []string     // of that
@@ -172,6 +173,7 @@ func (o *observer) run(ctx context.Context, every time.Duration) {
 
 // look reads every playlist of an engine. It belongs to one goroutine.
 func (o *observer) look(ctx context.Context, i int) {
+	begun := time.Now()
 	live, view := o.engines[i].running(), o.views[i]
 	if live == nil || live.stood(time.Now()) {
 		return
@@ -212,6 +214,27 @@ func (o *observer) look(ctx context.Context, i int) {
 			o.report("%s: %s", o.engines[i].name, v)
 		}
 		view.judged = len(all)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	view.looked = begun
+}
+
+// caughtUp waits until all engines have been looked at from now on.
+func (o *observer) caughtUp(ctx context.Context) error {
+	now := time.Now()
+	behind := func(v *seen) bool { return v.looked.Before(now) }
+	for {
+		o.mu.Lock()
+		waiting := slices.ContainsFunc(o.views, behind)
+		o.mu.Unlock()
+		switch {
+		case !waiting || ctx.Err() != nil:
+			return ctx.Err()
+		case time.Since(now) > agreeWithin:
+			return fmt.Errorf("not all engines serve channel %s after %s", o.channel, agreeWithin)
+		}
+		sleep(ctx, 50*time.Millisecond)
 	}
 }
 
