@@ -9,6 +9,9 @@ PKG      ?= ./...
 # The race detector needs cgo, and so a C compiler.
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 
+# Packages whose tests watch the clock of the machine.
+CLOCK := /internal/(browsertest|systemtest|soak)$$
+
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +30,17 @@ test: ## every test; what a test lacks (ffmpeg, chromium, ...) is listed at the 
 ifeq ($(RACE),)
 	@echo "*** No C compiler: testing WITHOUT the race detector. ***" >&2
 endif
-	go run ./scripts/testreport $(RACE) $(PKG)
+	go run ./scripts/testreport $(RACE) $$(go list $(PKG) | grep -vE '$(CLOCK)')
+	@clocked=$$(go list $(PKG) | grep -E '$(CLOCK)' | tr "\n" " "); [ -z "$$clocked" ] || $(MAKE) --no-print-directory clocked CLOCKED="$$clocked"
+
+# Players and faults in real time: one package at a time, without the race
+# detector (the same code runs under it in virtual time), and once more if the
+# machine had no time for them.
+.PHONY: clocked
+clocked:
+	go run ./scripts/testreport -count=1 -p 1 $(CLOCKED) || { \
+	  echo "*** These tests watch the clock, and something failed: once more. ***" >&2; \
+	  go run ./scripts/testreport -count=1 -p 1 $(CLOCKED); }
 
 .PHONY: race
 race: ## every test with the race detector, uncached; needs a C compiler
