@@ -5,6 +5,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10m
 PKG      ?= ./...
+FOR      ?= 10m
 
 # The race detector needs cgo, and so a C compiler.
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
@@ -77,6 +78,12 @@ fuzz: ## every fuzz test of PKG for FUZZTIME (10m)
 	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
 	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	  done; done
+
+.PHONY: soak
+soak: ## engines, schedule and players under faults for FOR (10m), as real processes; SOAK="-seed 7" repeats a run
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/soak
+	@exec bin/soak -for $(FOR) $(SOAK)
 
 .PHONY: images
 images: ## consuo-schedule:VERSION and consuo-engine:VERSION; needs Docker with BuildKit

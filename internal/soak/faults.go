@@ -42,6 +42,7 @@ var faults = []fault{
 	{name: "an engine cut off from the schedule", inject: (*station).cutOff},
 	{name: "backup of the schedule restored", inject: (*station).restoreBackup, alone: true},
 	{name: "disk full", inject: (*station).fillDisk, alone: true},
+	{name: "channel deleted and made anew", inject: (*station).recreate},
 }
 
 // aside are what goes on beside those of them that are not alone.
@@ -51,7 +52,6 @@ var aside = []fault{
 	{name: "origin slow", inject: originIll(slow)},
 	{name: "origin answers garbage", inject: originIll(garbage)},
 	{name: "origin lacks a variant", inject: originIll(oneVariant)},
-	{name: "channel deleted and made anew", inject: (*station).recreate},
 	{name: "10,000 unknown channels", inject: (*station).unknownChannels},
 	{name: "slow clients", inject: (*station).slowClients},
 }
