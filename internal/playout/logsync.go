@@ -32,6 +32,9 @@ const (
 	// shortTimeout stands for logTimeout while requests are not answered: a
 	// runner that waits can't put anything on air.
 	shortTimeout = 500 * time.Millisecond
+	// compared is how many of the known cuts are read again with those that are
+	// new: after a restored backup the log may have others, and yet the same last.
+	compared = 4
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same: longer than a step then takes.
 	lastMoment = 2 * time.Second
@@ -169,7 +172,11 @@ func (r *runner) backOff() time.Duration {
 // as it was, or another cut has a number that was published, the log has
 // another history than players have seen.
 func (r *runner) catchUp(ctx context.Context) error {
-	page, err := r.read(ctx, r.acked-1)
+	after := r.acked - 1
+	if r.acked > 0 {
+		after = max(r.acked-compared, 0)
+	}
+	page, err := r.read(ctx, after)
 	if err != nil {
 		return err
 	}
@@ -179,10 +186,11 @@ func (r *runner) catchUp(ctx context.Context) error {
 	}
 	cuts := page.Cuts
 	if r.acked > 0 {
-		if len(cuts) == 0 || cuts[0].Number != r.acked || !r.published(cuts[0]) {
+		i := slices.IndexFunc(cuts, func(c playlog.Cut) bool { return c.Number == r.acked })
+		if i < 0 || slices.ContainsFunc(cuts[:i+1], func(c playlog.Cut) bool { return !r.published(c) }) {
 			return r.diverged(ctx)
 		}
-		cuts = cuts[1:]
+		cuts = cuts[i+1:]
 	}
 	for len(cuts) > 0 && len(r.pending) > 0 {
 		if !r.pending[0].Equal(cuts[0]) {
