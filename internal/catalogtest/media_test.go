@@ -686,32 +686,60 @@ func stamp(t *testing.T, data []byte) time.Duration {
 }
 
 // TestFFmpegLimits shows on playlists that are written by hand that what
-// TestMedia leaves out fails in ffmpeg with any legal playlist: it reads no
-// second init section.
+// TestMedia leaves out or forgives fails in ffmpeg with any legal playlist.
 func TestFFmpegLimits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it encodes video")
 	}
 	m := &maker{t, testneeds.Tool(t, "ffmpeg")}
 	root := t.TempDir()
-	for name, size := range map[string]string{"a": "320x180", "b": "640x360"} {
+	var made []film
+	for _, size := range []string{"320x180", "640x360"} {
+		name := string(rune('a' + len(made)))
 		f := film{path: filepath.Join(root, name+".mp4"), dir: filepath.Join(root, name)}
-		m.run("-f", "lavfi", "-i", "testsrc=r=25:s="+size, "-t", "4", "-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p",
+		m.run("-f", "lavfi", "-i", "testsrc=r=25:s="+size, "-t", "6", "-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p",
 			"-g", "50", f.path)
 		if err := os.Mkdir(f.dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		m.fmp4(f, "v", "-map", "0")
+		made = append(made, f)
 	}
-	playlist, err := os.ReadFile(filepath.Join("testdata", "ffmpeg-second-init.m3u8"))
-	if err != nil {
-		t.Fatal(err)
+	// playing returns what ffmpeg says of a playlist in testdata.
+	playing := func(t *testing.T, name string) *browsertest.FFmpegReport {
+		t.Helper()
+		playlist, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), playlist, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return browsertest.PlayFFmpeg(t, filepath.Join(root, name), 8*time.Second)
 	}
-	if err := os.WriteFile(filepath.Join(root, "index.m3u8"), playlist, 0o644); err != nil {
-		t.Fatal(err)
+	says := func(r *browsertest.FFmpegReport, text string) bool {
+		return slices.ContainsFunc(r.Messages, func(m browsertest.Message) bool { return strings.Contains(m.Text, text) })
 	}
-	r := browsertest.PlayFFmpeg(t, filepath.Join(root, "index.m3u8"), 8*time.Second)
-	if !strings.Contains(fmt.Sprint(r.Messages), "Found duplicated MOOV Atom") || len(r.Of(browsertest.KindDecode)) == 0 {
-		t.Errorf("this ffmpeg reads a second init section: let TestMedia have them\n%v", r.Messages)
-	}
+
+	t.Run("second init section", func(t *testing.T) {
+		for _, f := range made {
+			m.fmp4(f, "v", "-map", "0")
+		}
+		r := playing(t, "ffmpeg-second-init.m3u8")
+		if !says(r, "Found duplicated MOOV Atom") || len(r.Of(browsertest.KindDecode)) == 0 {
+			t.Errorf("this ffmpeg reads a second init section: let TestMedia have them\n%v", r.Messages)
+		}
+	})
+	t.Run("gap", func(t *testing.T) {
+		m.hls(made[0], "v", "-map", "0")
+		if r := playing(t, "ffmpeg-gap.m3u8"); !says(r, "Failed to open segment 1 of playlist 0") {
+			t.Errorf("this ffmpeg leaves gaps alone: let TestMedia have them\n%v", r.Messages)
+		}
+	})
+	t.Run("subtitles", func(t *testing.T) {
+		m.hls(made[0], "v", "-map", "0")
+		m.subtitles(made[0], "s")
+		if r := playing(t, "ffmpeg-subtitles.m3u8"); !says(r, "Can't support the subtitle") {
+			t.Errorf("this ffmpeg reads subtitles: let TestMedia play them\n%v", r.Messages)
+		}
+	})
 }
