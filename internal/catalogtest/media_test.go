@@ -743,4 +743,43 @@ func TestFFmpegLimits(t *testing.T) {
 			t.Errorf("this ffmpeg reads subtitles: let TestMedia play them\n%v", r.Messages)
 		}
 	})
+	t.Run("audio apart", func(t *testing.T) {
+		c := film{path: filepath.Join(root, "c.mp4"), dir: filepath.Join(root, "c")}
+		m.run("-i", made[0].path, "-f", "lavfi", "-i", "sine=r=48000", "-t", "6", "-c:v", "copy", "-c:a", "aac", c.path)
+		if err := os.Mkdir(c.dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		m.hls(c, "v", "-an")
+		m.hls(c, "a", "-vn")
+		m.master(c, rendition("en", "a"), variant("avc1.64000d,mp4a.40.2", `,AUDIO="a"`, "v"))
+		if n := run(t, filepath.Join(c.dir, "master.m3u8")); n > 100 {
+			t.Errorf("%d pictures without sound between them in one asset by itself: the test is wrong", n)
+		}
+		for _, name := range []string{"ffmpeg-audio-apart-v.m3u8", "ffmpeg-audio-apart-a.m3u8"} {
+			playing(t, name)
+		}
+		playing(t, "ffmpeg-audio-apart.m3u8")
+		// The second and the third are six seconds each.
+		if n := run(t, filepath.Join(root, "ffmpeg-audio-apart.m3u8")); n < 290 {
+			t.Errorf("at most %d pictures without sound between them: this ffmpeg reads audio apart over discontinuities, let TestMedia play it", n)
+		}
+	})
+}
+
+// run returns the most pictures that ffmpeg's demuxer gives without any sound
+// between them.
+func run(t *testing.T, playlist string) int {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), testneeds.Tool(t, "ffprobe"), "-v", "error", "-show_entries", "packet=codec_type", "-of", "csv=p=0", playlist).Output()
+	if err != nil {
+		t.Fatalf("ffprobe: %v", err)
+	}
+	n, most := 0, 0
+	for field := range strings.FieldsSeq(string(out)) {
+		if n++; !strings.HasPrefix(field, "video") {
+			n = 0
+		}
+		most = max(most, n)
+	}
+	return most
 }
