@@ -24,7 +24,7 @@ var mended = map[string]bool{
 
 // TestHLSJS has hls.js play channels with audio in playlists of its own, which
 // ffmpeg's player can't play whole: the assets have frame rates and init
-// sections of their own, and the slate is on air between them.
+// sections of their own, and there are pauses in the schedule for the slate.
 func TestHLSJS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute of real time")
