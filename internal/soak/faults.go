@@ -118,6 +118,11 @@ func (s *station) step(ctx context.Context, f fault, beside []fault) error {
 	})
 	one(f, mine)
 	group.Wait()
+	if s.watch.allows() || s.watched.allows() {
+		// Histories that differ may have the same last cut until an engine
+		// reads the log again.
+		sleep(ctx, logRead)
+	}
 	if err := s.agree(ctx); err != nil && ctx.Err() == nil {
 		s.violation("after %s: %v", f.name, err)
 	}
@@ -142,6 +147,10 @@ func (s *station) step(ctx context.Context, f fault, beside []fault) error {
 // agreeWithin is how soon after the end of a fault all engines play the same
 // log again.
 const agreeWithin = 25 * time.Second
+
+// logRead is longer than an engine goes without reading the log, and than the
+// rebase takes that it may ask for.
+const logRead = 4 * time.Second
 
 // agree waits until all engines serve what the schedule's log says.
 func (s *station) agree(ctx context.Context) error {
