@@ -225,7 +225,7 @@ func TestReplicasAgreeWhileTheScheduleIsEdited(t *testing.T) {
 	})
 }
 
-// same checks that all replicas with the same clock give the same bytes.
+// same checks that all replicas play the log that the store has.
 func (c *cluster) same() {
 	c.Helper()
 	page, err := c.log.Read(c.Context(), "one", -1)

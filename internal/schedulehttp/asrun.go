@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -267,25 +266,11 @@ func durations(data []byte, feed int) []time.Duration {
 }
 
 func asRunCSV(list []airedRow) ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.UseCRLF = true
-	if err := w.Write(asRunColumns); err != nil {
-		return nil, err
+	rows := make([][]string, len(list))
+	for i, a := range list {
+		rows[i] = a.cells()
 	}
-	for _, a := range list {
-		cells := a.cells()
-		for i, cell := range cells {
-			if cell != "" && strings.Contains(formula, cell[:1]) {
-				cells[i] = "'" + cell
-			}
-		}
-		if err := w.Write(cells); err != nil {
-			return nil, err
-		}
-	}
-	w.Flush()
-	return b.Bytes(), w.Error()
+	return encodeCSV(asRunColumns, rows)
 }
 
 // documentAsRun describes the two forms of the record.

@@ -80,16 +80,25 @@ func setDuration(in *eventInput, cell string) string {
 // apostrophe more when it is written, and loses it when it is read.
 const formula = "=+-@'"
 
-// writeCSV is RFC 4180 with a header.
+// writeCSV writes events.
 func writeCSV(events []event) ([]byte, error) {
+	rows := make([][]string, len(events))
+	for i, e := range events {
+		rows[i] = csvCells(e)
+	}
+	return encodeCSV(csvColumns, rows)
+}
+
+// encodeCSV writes RFC 4180 with a header. The rows are changed where a cell
+// looks like a formula.
+func encodeCSV(header []string, rows [][]string) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
-	if err := w.Write(csvColumns); err != nil {
+	if err := w.Write(header); err != nil {
 		return nil, err
 	}
-	for _, e := range events {
-		cells := csvCells(e)
+	for _, cells := range rows {
 		for i, cell := range cells {
 			if cell != "" && strings.Contains(formula, cell[:1]) {
 				cells[i] = "'" + cell
