@@ -56,14 +56,15 @@ func startDaemon(name, program, log string, env ...string) (*daemon, error) {
 	return d, nil
 }
 
-// stop asks the daemon to stop, and insists after a while.
+// stop asks the daemon to stop, as Ctrl-C would (at SIGTERM it would serve on for
+// the sake of balancers), and insists after a while.
 func (d *daemon) stop() error {
 	select {
 	case <-d.done:
 		return nil // that it ended by itself has been reported
 	default:
 	}
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := d.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", d.name, err)
 	}
 	select {

@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,8 +36,45 @@ type Options struct {
 	// Quiet names requests that are not written to the access log, such as the
 	// playlists. They are counted nevertheless.
 	Quiet func(*http.Request) bool
-	// Drain is how long requests in flight may take after the shutdown began; 0 is 10 s.
-	Drain time.Duration
+}
+
+// How a service stops at SIGTERM. Whatever sends it requests (an ALB,
+// Kubernetes, a proxy) needs time to see that it should not: until then it must
+// be served.
+const (
+	// LameDuck is how long a service that was told to stop goes on accepting and
+	// serving, while /readyz says that it is not ready and every answer asks the
+	// client to open its next connection elsewhere.
+	LameDuck = 3 * time.Second
+	// lastRequests is how long after that the connections which are open
+	// already may begin a request. http.Server.Shutdown answers no request whose
+	// header it has not read yet.
+	lastRequests = 500 * time.Millisecond
+	// Drain is how long requests in flight may then take to end.
+	Drain = 5 * time.Second
+	// StopTime is what the whole takes at most: less than the 10 s that docker
+	// stop gives a container, the shortest of all grace periods.
+	StopTime = LameDuck + lastRequests + Drain
+)
+
+// ErrTerminated is the cause of a context that SIGTERM has ended.
+var ErrTerminated = errors.New("terminated")
+
+// SignalContext is the context of a main: SIGTERM and Ctrl-C end it. A second
+// signal has its default effect and ends the process at once.
+func SignalContext() context.Context {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() {
+		cause := context.Canceled
+		if <-signals == syscall.SIGTERM {
+			cause = ErrTerminated
+		}
+		signal.Stop(signals)
+		cancel(cause)
+	}()
+	return ctx
 }
 
 // Handler is what [Run] serves on Addr: the operators' routes (/healthz,
@@ -68,6 +108,9 @@ func metricsHandler(o Options) http.Handler {
 }
 
 func (m *ops) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if m.stopping.Load() {
+		w.Header().Set("Connection", "close") // the next request should go elsewhere
+	}
 	switch r.URL.Path {
 	case "/healthz":
 		answerOps(w, r, nil)
@@ -111,17 +154,11 @@ func answerOps(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// Run listens and serves until ctx ends, then stops accepting, gives requests
-// in flight the time of Drain, and cuts off the rest. It returns an error when
-// it can't listen or the listener fails, nil after a shutdown.
-//
-// A main gives it the context of signal.NotifyContext and calls that context's
-// stop function as soon as it ends (context.AfterFunc(ctx, stop)): then a
-// second signal has its default effect and ends the process at once.
+// Run listens and serves until ctx ends, gives requests in flight the time of
+// Drain, and cuts off the rest. If the cause is [ErrTerminated] it first spends
+// LameDuck serving. It returns an error when it can't listen or the listener
+// fails, nil after a shutdown. A main gives it [SignalContext].
 func Run(ctx context.Context, o Options) error {
-	if o.Drain == 0 {
-		o.Drain = 10 * time.Second
-	}
 	listener, err := listen(ctx, o.Listener, o.Addr, "PORT")
 	if err != nil {
 		return err
@@ -144,27 +181,39 @@ func Run(ctx context.Context, o Options) error {
 	group, running := errgroup.WithContext(ctx)
 	for server, l := range servers {
 		group.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve %s: %w", l.Addr(), err)
+			err := server.Serve(l)
+			if handler.stopping.Load() { // shutdown has closed the listener
+				return nil
 			}
-			return nil
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
 		})
 		group.Go(func() error {
 			<-running.Done()
 			handler.stopping.Store(true)
-			// ctx has ended, but what it carries is still wanted.
-			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Drain)
-			defer cancel()
-			if err := server.Shutdown(drain); err != nil {
-				o.Logger.Warn("requests were cut off", "err", err, "drain", o.Drain.String())
-				_ = server.Close()
-			}
+			shutdown(ctx, server, l, o.Logger)
 			return nil
 		})
 	}
 	err = group.Wait()
 	o.Logger.Info("stopped")
 	return err
+}
+
+// shutdown ends server after ctx has ended, for the reason that ctx tells.
+func shutdown(ctx context.Context, server *http.Server, l net.Listener, log *slog.Logger) {
+	if errors.Is(context.Cause(ctx), ErrTerminated) {
+		log.Info("stopping: not ready, serving on for a while", "addr", l.Addr().String(), "lame_duck", LameDuck.String())
+		time.Sleep(LameDuck)
+		_ = l.Close()
+		time.Sleep(lastRequests)
+	}
+	// ctx has ended, but what it carries is still wanted.
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), Drain)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		log.Warn("requests were cut off", "err", err, "drain", Drain.String())
+		_ = server.Close()
+	}
 }
 
 func listen(ctx context.Context, l net.Listener, addr, variable string) (net.Listener, error) {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,7 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -217,31 +221,164 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRunCutsOffAfterDrain(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// pipes is a listener in memory, so that connections live in virtual time.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
-	entered := make(chan struct{})
-	o := testOptions(io.Discard)
-	o.Listener, o.Drain = listener, time.Millisecond
-	o.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		close(entered)
-		<-r.Context().Done()
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- Run(ctx, o) }()
-	go func() {
-		if resp, err := http.Get("http://" + listener.Addr().String()); err == nil {
-			resp.Body.Close()
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	server, client := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, syscall.ECONNREFUSED
+	}
+}
+
+// A script of what clients see from the instant of SIGTERM on.
+func TestRunStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := newPipes()
+		o := testOptions(io.Discard)
+		o.Listener = listener
+		o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			took, _ := time.ParseDuration(r.URL.Query().Get("takes"))
+			select {
+			case <-time.After(took):
+				_, _ = io.WriteString(w, "whole")
+			case <-r.Context().Done():
+			}
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- Run(ctx, o) }()
+
+		var began time.Time
+		after := func(d time.Duration) { time.Sleep(time.Until(began.Add(d))) }
+		// fetch makes a connection of its own, as a new client does.
+		fetch := func(path string) (status int, connection, body string) {
+			client := &http.Client{Transport: &http.Transport{DialContext: listener.dial}}
+			defer client.CloseIdleConnections()
+			resp, err := client.Get("http://service" + path)
+			if err != nil {
+				return 0, "", err.Error()
+			}
+			defer resp.Body.Close()
+			b, err := io.ReadAll(resp.Body)
+			if err != nil {
+				return 0, "", err.Error()
+			}
+			if resp.Close {
+				connection = "close"
+			}
+			return resp.StatusCode, connection, string(b)
 		}
-	}()
-	<-entered
-	cancel()
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+		check := func(path string, wantStatus int, wantConnection string) {
+			t.Helper()
+			if status, connection, body := fetch(path); status != wantStatus || connection != wantConnection {
+				t.Errorf("%s after SIGTERM: GET %s: %d, Connection %q, %s; want %d, %q",
+					time.Since(began), path, status, connection, body, wantStatus, wantConnection)
+			}
+		}
+		raw := func() net.Conn {
+			conn, err := listener.dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+		check("/readyz", 200, "")
+		half := raw()
+		if _, err := io.WriteString(half, "GET /half HTTP/1.1\r\nHost: service\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		idle := raw()
+		begin := func(takes time.Duration) <-chan string {
+			answer := make(chan string, 1)
+			go func() {
+				_, _, body := fetch("/?takes=" + takes.String())
+				answer <- body
+			}()
+			synctest.Wait()
+			return answer
+		}
+		inTime, tooLong := begin(StopTime-time.Millisecond), begin(StopTime+time.Millisecond)
+
+		began = time.Now()
+		cancel(ErrTerminated)
+		synctest.Wait()
+		check("/readyz", 503, "close")
+		check("/healthz", 200, "close")
+		check("/", 200, "close")
+		after(LameDuck - time.Millisecond)
+		check("/", 200, "close")
+		after(LameDuck + time.Millisecond)
+		check("/", 0, "") // refused: nothing is lost
+		after(LameDuck + lastRequests - time.Millisecond)
+		for name, conn := range map[string]net.Conn{"half": half, "idle": idle} {
+			request := "\r\n"
+			if name == "idle" {
+				request = "GET /idle HTTP/1.1\r\nHost: service\r\n\r\n"
+			}
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatal(name, err)
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || resp.StatusCode != 200 || !resp.Close {
+				t.Errorf("the last request of a connection (%s): %v, %v", name, resp, err)
+			}
+			conn.Close()
+		}
+		if body := <-inTime; body != "whole" {
+			t.Errorf("a request that ends in time: %s", body)
+		}
+		if body := <-tooLong; body == "whole" {
+			t.Error("a request that is too slow was not cut off")
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != StopTime {
+			t.Errorf("stopped after %s, want %s", took, StopTime)
+		}
+		if StopTime >= 10*time.Second {
+			t.Errorf("docker stop kills after 10 s; stopping takes %s", StopTime)
+		}
+	})
+}
+
+// Without SIGTERM (Ctrl-C, a test) nobody has to be kept waiting.
+func TestRunStopsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(io.Discard)
+		o.Listener = newPipes()
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- Run(ctx, o) }()
+		synctest.Wait()
+		began := time.Now()
+		cancel()
+		if err := <-stopped; err != nil || time.Since(began) > 0 {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
 }
 
 func TestRunPortTaken(t *testing.T) {
