@@ -14,6 +14,7 @@ import (
 
 	"consuo/internal/asset"
 	"consuo/internal/autoschedule"
+	"consuo/internal/inspect"
 	"consuo/internal/schedule"
 	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
@@ -68,14 +69,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		log.Warn("data may be lost", "hint", warning)
 	}
 	playout := store.Playout(cfg.Lead)
-	duration := asset.New(asset.Options{Policy: cfg.policy()}).Duration
+	loader := asset.New(asset.Options{Policy: cfg.policy()})
 	handler, err := schedulehttp.New(schedulehttp.Options{
 		Store: store, Playout: playout, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store, AsRun: store.Aired,
 		EngineURL: cfg.EngineURL,
-		Duration:  duration,
+		Duration:  loader.Duration,
+		Inspect: func(ctx context.Context, uri string, ch *inspect.Channel) (*inspect.Report, error) {
+			return inspect.Asset(ctx, loader, uri, ch)
+		},
 	})
 	if err == nil {
-		scheduler := autoschedule.New(autoschedule.Options{Store: store, Logger: log, Policy: cfg.policy(), Duration: duration})
+		scheduler := autoschedule.New(autoschedule.Options{Store: store, Logger: log, Policy: cfg.policy(), Duration: loader.Duration})
 		ctx, cancel := context.WithCancel(ctx)
 		var background sync.WaitGroup
 		background.Go(func() { scheduler.Run(ctx) })

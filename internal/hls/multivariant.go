@@ -28,7 +28,7 @@ func Parse(base string, body []byte) (*Multivariant, *Media, error) {
 }
 
 // ParseMultivariant reads a multivariant playlist (draft 4.4.6). I-frame
-// variants and session tags are left out. Errors are *Error.
+// variants and session tags are left out, but for the title. Errors are *Error.
 func ParseMultivariant(base string, body []byte) (*Multivariant, error) {
 	t, err := prepare(body)
 	if err != nil {
@@ -116,8 +116,25 @@ func (p *multivariantParser) tag(t tag) *Error {
 		return p.streamInf(t)
 	case "#EXT-X-MEDIA":
 		return p.media(t)
+	case "#EXT-X-SESSION-DATA":
+		p.title(t)
 	}
 	return nil
+}
+
+// titleData is the DATA-ID of a title (Apple's HLS authoring specification).
+const titleData = "com.apple.hls.title"
+
+// title reads an EXT-X-SESSION-DATA (draft 4.4.6.4). Of several languages, the
+// one without LANGUAGE counts, else the first.
+func (p *multivariantParser) title(t tag) {
+	attrs, e := scanAttributes(t.value, &p.vars)
+	if e != nil || attrs.get("DATA-ID") != titleData {
+		return // nothing that plays depends on it
+	}
+	if p.result.Title == "" || !attrs.has("LANGUAGE") {
+		p.result.Title = attrs.get("VALUE")
+	}
 }
 
 func (p *multivariantParser) uri(line string) *Error {

@@ -41,6 +41,27 @@ func TestParseMultivariantEverything(t *testing.T) {
 	}
 }
 
+func TestTitle(t *testing.T) {
+	const variant = "#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"
+	const id = "#EXT-X-SESSION-DATA:DATA-ID=\"com.apple.hls.title\",VALUE="
+	for _, test := range []struct{ tags, want string }{
+		{"", ""},
+		{id + "\"The film\"\n", "The film"},
+		{id + "\"Filmen\",LANGUAGE=\"sv\"\n" + id + "\"Der Film\",LANGUAGE=\"de\"\n", "Filmen"},
+		{id + "\"Filmen\",LANGUAGE=\"sv\"\n" + id + "\"The film\"\n", "The film"},
+		{"#EXT-X-SESSION-DATA:DATA-ID=\"example.title\",VALUE=\"com.apple.hls.title\"\n", ""},
+		{"#EXT-X-DEFINE:NAME=\"n\",VALUE=\"1\"\n" + id + "\"Part {$n}\"\n", "Part 1"},
+		{id + "\"{$unknown}\"\n", ""},
+		{id + "x\n", "x"},
+		{id + "\"" + strings.Repeat("x", 1<<20) + "\"\n", ""},
+	} {
+		m, err := hls.ParseMultivariant(base, []byte("#EXTM3U\n"+test.tags+variant))
+		if err != nil || m.Title != test.want {
+			t.Errorf("%.80s: %v, %+v; want %q", test.tags, err, m, test.want)
+		}
+	}
+}
+
 func TestParseMultivariantRefuses(t *testing.T) {
 	const variant = "#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"
 	for _, test := range []struct {

@@ -19,6 +19,7 @@ type Multivariant struct {
 	URL                 string // where it was read from, after redirects
 	Version             int    // EXT-X-VERSION; 1 when absent
 	IndependentSegments bool
+	Title               string    `json:",omitempty"` // of the asset, as its maker calls it; "": not given
 	Variants            []Variant // in the playlist's order, I-frame variants left out
 	Renditions          []Rendition
 	Variables           map[string]string // of EXT-X-DEFINE: what its media playlists may import

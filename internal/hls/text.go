@@ -35,6 +35,7 @@ const (
 	segmentTag   // EXTINF: proves a media playlist, a URI follows
 	renditionTag // EXT-X-MEDIA: proves a multivariant playlist
 	iFrameTag    // proves a multivariant playlist, and is left out
+	sessionTag   // EXT-X-SESSION-DATA: only the title is of use, all others are passed over
 	cueTag       // carries SCTE-35 in the field; no clause defines these
 )
 
@@ -43,6 +44,8 @@ var tagKinds = map[string]tagKind{
 	"#EXTINF":                   segmentTag,
 	"#EXT-X-MEDIA":              renditionTag,
 	"#EXT-X-I-FRAME-STREAM-INF": iFrameTag,
+
+	"#EXT-X-SESSION-DATA": sessionTag,
 
 	"#EXT-X-VERSION":                plainTag,
 	"#EXT-X-INDEPENDENT-SEGMENTS":   plainTag,
@@ -161,6 +164,11 @@ func (p *preparer) tag(line []byte, number int) *Error {
 	case iFrameTag:
 		p.text.multivariant = true
 		return nil
+	case sessionTag:
+		// Passing over a title is better than refusing the asset for it.
+		if len(line) > maxLine || !bytes.Contains(line, []byte(titleData)) {
+			return nil
+		}
 	}
 	equals := bytes.Count(line, []byte("="))
 	p.tags++

@@ -28,9 +28,6 @@ const (
 	loadGrace = time.Second
 	// idle is how often a channel looks at things that nothing wakes it for.
 	idle = time.Minute
-	// leastTarget is the least target duration that is settled on, unless the
-	// operator sets one.
-	leastTarget = 6 * time.Second
 )
 
 // runner is what a channel's goroutine works with. Nobody else touches it.
@@ -430,7 +427,7 @@ func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now ti
 		TargetDuration: r.schedule.targetDuration,
 	}
 	if g.TargetDuration == 0 {
-		g.TargetDuration = max(leastTarget, timeline.WholeTarget(in.Filler.Longest()))
+		g.TargetDuration = max(timeline.LeastTarget, timeline.WholeTarget(in.Filler.Longest()))
 		for _, uri := range r.upcoming(now) {
 			if state := in.Asset(uri); state.Feed != nil {
 				g.TargetDuration = max(g.TargetDuration, timeline.WholeTarget(state.Feed.Longest()))
@@ -491,7 +488,7 @@ func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
 
 func (r *runner) mapOptions(a *timeline.Asset) timeline.MapOptions {
 	slate, _ := builtinSlate()
-	target := max(r.schedule.targetDuration, leastTarget)
+	target := max(r.schedule.targetDuration, timeline.LeastTarget)
 	if r.tl != nil {
 		target = r.tl.Last().TargetDuration
 	}

@@ -110,18 +110,23 @@ func large(op huma.Operation) huma.Operation {
 	return op
 }
 
+// answering sets the status of success.
+func answering(op huma.Operation, status int) huma.Operation {
+	op.DefaultStatus = status
+	return op
+}
+
 // blob lets a row take bytes of any kind, and answer with nothing.
 func blob(op huma.Operation) huma.Operation {
 	op.MaxBodyBytes = maxFrozen
-	op.DefaultStatus = http.StatusNoContent
-	return op
+	return answering(op, http.StatusNoContent)
 }
 
 func tags(path string) []string {
 	switch {
 	case strings.HasPrefix(path, "/channels/{channelId}/playout"), strings.HasSuffix(path, "/asrun"):
 		return []string{"playout"}
-	case strings.HasPrefix(path, "/channels/{channelId}/schedule"):
+	case strings.HasPrefix(path, "/channels/{channelId}/schedule"), path == inspectPath:
 		return []string{"schedule"}
 	case strings.HasSuffix(path, "epg.xml"), strings.HasSuffix(path, ".m3u"), strings.HasSuffix(path, "/now"):
 		return []string{"guide"}
@@ -229,6 +234,8 @@ func (h *handler) documentBodies() {
 				media.Example = eventExample
 			case "replace-events":
 				media.Example = []any{eventExample}
+			case "inspect-asset":
+				media.Example = map[string]any{"uri": "https://vod.example/news/index.m3u8", "channelId": "one"}
 			}
 		}
 	}

@@ -82,7 +82,7 @@ func requireKey(keys []string) func(http.Handler) http.Handler {
 		}
 		return found == 1
 	}
-	throttle := newThrottle()
+	throttle := newThrottle(attempts, attemptEvery)
 	return func(next http.Handler) http.Handler {
 		if len(hashes) == 0 {
 			return next
@@ -102,7 +102,7 @@ func requireKey(keys []string) func(http.Handler) http.Handler {
 				return
 			}
 			if !known(key) {
-				throttle.failed(from, now)
+				throttle.count(from, now)
 				w.Header().Set("WWW-Authenticate", `Bearer realm="schedule"`)
 				service.WriteProblem(w, r, http.StatusUnauthorized,
 					"Writing needs one of the keys in API_KEY of the schedule service: send it as \"Authorization: Bearer <key>\" or \"X-API-Key: <key>\".")

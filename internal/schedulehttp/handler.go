@@ -41,6 +41,8 @@ type Options struct {
 	APIKeys []string
 	// Duration finds the end of events that are sent without one; nil refuses these.
 	Duration DurationProber
+	// Inspect looks at assets for people who plan; nil refuses that.
+	Inspect Inspector
 	// EngineURL is where viewers reach the engine, for links to channels; "" is
 	// port 8000 of the host by which this service is reached.
 	EngineURL string
@@ -60,8 +62,9 @@ const (
 // handler serves the operations. It is immutable, but for a cache.
 type handler struct {
 	Options
-	api      huma.API
-	segments segmentCache
+	api         huma.API
+	segments    segmentCache
+	inspections *inspections
 }
 
 // New returns the service's routes.
@@ -88,7 +91,8 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	router := chi.NewRouter()
 	router.Use(service.Route, storeTime, bounded)
 	router.Use(guards...)
-	router.Use(varies, middleware.GetHead)
+	inspections := newInspections(o.Inspect)
+	router.Use(inspections.limited, varies, middleware.GetHead)
 	router.NotFound(notFound)
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		allowed := strings.Join(allowedMethods(router, r), ", ")
@@ -96,7 +100,7 @@ func build(o Options) (*chi.Mux, *handler, error) {
 		service.WriteProblem(w, r, http.StatusMethodNotAllowed, "This path has the methods "+allowed+".")
 	})
 
-	h := &handler{Options: o, api: humachi.New(router, apiConfig())}
+	h := &handler{Options: o, api: humachi.New(router, apiConfig()), inspections: inspections}
 
 	huma.Register(h.api, read("list-channels", "/channels", "All channels"), h.listChannels)
 	huma.Register(h.api, write("create-channel", http.MethodPost, "/channels", "Make a channel", 409), h.createChannel)
@@ -124,6 +128,8 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, read("get-autoschedule", "/channels/{channelId}/autoschedule", "What the auto-scheduler does for a channel, and which entries it can't use"), h.autoschedule)
 
 	huma.Register(h.api, read("as-run", "/channels/{channelId}/asrun", "What was on air, from the playout log"), h.asRun)
+
+	huma.Register(h.api, answering(write("inspect-asset", http.MethodPost, inspectPath, "What an asset is, and whether a channel could play it", 404), http.StatusOK), h.inspectAsset)
 
 	h.documentText()
 	h.documentPlayout()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Failed attempts that an address may make at once, and how soon it may make
-// one more.
+// Attempts with a wrong key that an address may make at once, and how soon it
+// may make one more.
 const (
 	attempts     = 10
 	attemptEvery = 6 * time.Second
@@ -18,11 +18,14 @@ const (
 // remembered bounds the memory of a throttle: addresses, and keys that worked.
 const remembered = 10_000
 
-// A throttle slows those down who guess keys: after some failures, an address
-// is not even told whether its next key is right. Who has used a right key from
-// there before is let through, so that others behind the same proxy can't lock
-// them out.
+// A throttle slows an address down that does something too often. Where that is
+// guessing keys: after some failures, it is not even told whether its next key
+// is right. Who has used a right key from there before is let through, so that
+// others behind the same proxy can't lock them out.
 type throttle struct {
+	attempts int           // that an address may make at once
+	every    time.Duration // how soon it may make one more
+
 	mu sync.Mutex // guards the rest
 	// full is when an address may make all its attempts again.
 	full map[netip.Addr]time.Time
@@ -34,8 +37,8 @@ type goodKey struct {
 	key  string // fingerprint
 }
 
-func newThrottle() *throttle {
-	return &throttle{full: map[netip.Addr]time.Time{}, good: map[goodKey]struct{}{}}
+func newThrottle(attempts int, every time.Duration) *throttle {
+	return &throttle{attempts: attempts, every: every, full: map[netip.Addr]time.Time{}, good: map[goodKey]struct{}{}}
 }
 
 // wait is how long an address has to wait for its next attempt, 0 if it need not.
@@ -45,11 +48,11 @@ func (t *throttle) wait(from netip.Addr, key string, now time.Time) time.Duratio
 	if _, known := t.good[goodKey{from, key}]; known {
 		return 0
 	}
-	return max(0, t.full[from].Add(-(attempts-1)*attemptEvery).Sub(now))
+	return max(0, t.full[from].Add(-time.Duration(t.attempts-1)*t.every).Sub(now))
 }
 
-// failed counts an attempt.
-func (t *throttle) failed(from netip.Addr, now time.Time) {
+// count counts an attempt.
+func (t *throttle) count(from netip.Addr, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	full, known := t.full[from]
@@ -59,7 +62,7 @@ func (t *throttle) failed(from netip.Addr, now time.Time) {
 	if full.Before(now) {
 		full = now
 	}
-	t.full[from] = full.Add(attemptEvery)
+	t.full[from] = full.Add(t.every)
 }
 
 // forget makes room: of all who may make all their attempts again, and if

@@ -66,10 +66,10 @@ func TestThrottle(t *testing.T) {
 
 // Whatever a botnet does, the memory has a bound.
 func TestThrottleIsBounded(t *testing.T) {
-	throttle, now := newThrottle(), time.Now()
+	throttle, now := newThrottle(attempts, attemptEvery), time.Now()
 	for i := range 3 * remembered {
 		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		throttle.failed(addr, now)
+		throttle.count(addr, now)
 		throttle.worked(addr, "x")
 	}
 	if len(throttle.full) > remembered || len(throttle.good) > remembered {

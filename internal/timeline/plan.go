@@ -430,6 +430,10 @@ func (e *Entry) discontinuityAt(x place) int64 {
 	return e.DiscontinuitySequence + 1 + e.loopBreaks(x.loop) + x.feed.innerBreaks(0, first, x.index)
 }
 
+// LeastTarget is the least target duration that a channel is settled on, unless
+// its operator sets one.
+const LeastTarget = 6 * time.Second
+
 // WholeTarget returns the smallest EXT-X-TARGETDURATION that a segment fits:
 // its length rounded to the nearest second (draft 4.4.3.1).
 func WholeTarget(longest time.Duration) time.Duration {
