@@ -1,4 +1,4 @@
-# Needs Go only, except where a target says otherwise.
+# Needs Go only (and Node.js for the full web pages), except where a target says otherwise.
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
@@ -17,8 +17,31 @@ CLOCK := /internal/(browsertest|catalogtest|systemtest|soak)$$
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The pages of both services, from web/ into internal/*/page/dist. Both folders
+# are written together; nothing is done where they are newer than their sources.
+PAGES := internal/playouthttp/page/dist/index.html.gz
+
+.PHONY: pages
+pages: $(PAGES) ## the full web pages, to be built into the programs; needs Node.js 20 and npm
+
+$(PAGES): web/node_modules/.package-lock.json $(shell find web -path web/node_modules -prune -o -type f -print)
+	@cd web && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --loglevel=error
+	@touch $@
+
+# What needs Go only is built without them, and says so.
+.PHONY: try-pages
+try-pages:
+	@if ! command -v npm >/dev/null; then \
+	  echo "*** No npm: building without the full web pages (the plain ones are in). ***" >&2; [ "$(CI)" != true ]; \
+	elif ! $(MAKE) --no-print-directory pages; then \
+	  echo "*** make pages has failed: going on without the full web pages of now. ***" >&2; [ "$(CI)" != true ]; \
+	fi
+
 .PHONY: build
-build: ## bin/schedule, bin/engine and bin/demo
+build: try-pages ## bin/schedule, bin/engine and bin/demo
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/demo
 
@@ -27,7 +50,7 @@ demo: build ## a channel on air; DEMO="-engine-port 9000" changes a port, -help 
 	@exec bin/demo $(DEMO)
 
 .PHONY: test
-test: ## every test; what a test lacks (ffmpeg, chromium, ...) is listed at the end
+test: try-pages ## every test; what a test lacks (ffmpeg, chromium, ...) is listed at the end
 ifeq ($(RACE),)
 	@echo "*** No C compiler: testing WITHOUT the race detector. ***" >&2
 endif

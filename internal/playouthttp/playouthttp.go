@@ -1,5 +1,5 @@
 // Package playouthttp is the engine's HTTP: playlists for players and caches,
-// the files of the slate, what is on air as JSON, and a page to look at.
+// the files of the slate, what is on air as JSON, and the pages to look at.
 package playouthttp
 
 import (
@@ -58,6 +58,8 @@ func (h *handler) routes() http.Handler {
 	r.Use(service.Route, openToAll)
 	for pattern, get := range map[string]http.HandlerFunc{
 		"/":                     h.page,
+		"/plain":                h.plainPage,
+		"/assets/*":             h.asset,
 		"/channels":             h.channels,
 		"/channels/{id}/status": h.status,
 	} {
@@ -67,9 +69,7 @@ func (h *handler) routes() http.Handler {
 	}
 	r.HandleFunc("/live/slate/*", slateFile)
 	r.HandleFunc("/channels/{id}/slate/*", slateFile)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		service.WriteProblem(w, r, http.StatusNotFound, "There is nothing here. Playlists are at /live/master.m3u8?channel=<id>, the channels at /channels.")
-	})
+	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	return r
 }
@@ -111,6 +111,10 @@ func preflight(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Access-Control-Allow-Headers", "*, Cache-Control, If-None-Match, Pragma, Range, X-Requested-With")
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	service.WriteProblem(w, r, http.StatusNotFound, "There is nothing here. Playlists are at /live/master.m3u8?channel=<id>, the channels at /channels.")
 }
 
 const allowedMethods = "GET, HEAD, OPTIONS"

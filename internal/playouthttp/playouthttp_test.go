@@ -275,6 +275,8 @@ func TestMetrics(t *testing.T) {
 		"/channels/one/slate/v1/text/x":       "/channels/{id}/slate/*",
 		"/live/slate/v1/text/empty.vtt":       "/live/slate/*",
 		"/":                                   "/",
+		"/plain":                              "/plain",
+		"/assets/x.js":                        "/assets/*",
 		"/channels":                           "/channels",
 		"/live/none.m3u8/whatever?channel=no": "none",
 	} {
@@ -310,10 +312,10 @@ func TestOverTCP(t *testing.T) {
 	}
 }
 
-// The page has one style sheet, in it, and the policy allows that one only.
-func TestPagePolicy(t *testing.T) {
+// The plain page has one style sheet, in it, and the policy allows that one only.
+func TestPlainPagePolicy(t *testing.T) {
 	w := httptest.NewRecorder()
-	newHandler(newFake(), io.Discard).ServeHTTP(w, httptest.NewRequest("GET", "/?channel=one", nil))
+	newHandler(newFake(), io.Discard).ServeHTTP(w, httptest.NewRequest("GET", "/plain?channel=one", nil))
 	body := w.Body.String()
 	styles := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindAllStringSubmatch(body, -1)
 	if len(styles) != 1 {
@@ -332,9 +334,9 @@ func TestPagePolicy(t *testing.T) {
 }
 
 // Many channels don't make a huge page.
-func TestPageIsBounded(t *testing.T) {
+func TestPlainPageIsBounded(t *testing.T) {
 	w := httptest.NewRecorder()
-	playouthttp.New(crowd{newFake()}, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/?channel=c9999", nil))
+	playouthttp.New(crowd{newFake()}, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/plain?channel=c9999", nil))
 	if body := w.Body.String(); len(body) > 1<<20 || !strings.Contains(body, "9500 more") || !strings.Contains(body, `<h2>c9999</h2>`) {
 		t.Errorf("%d bytes: %.300s", len(body), body)
 	}

@@ -3,13 +3,15 @@ package playouthttp
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // the page
+	"embed"
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
+	"io/fs"
 	"net/http"
 	"strconv"
 
+	"consuo/internal/pages"
 	"consuo/internal/playout"
 	"consuo/internal/service"
 
@@ -59,35 +61,67 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, contentType stri
 	}
 }
 
-//go:embed page.html
-var pageText string
+// dist is what web/ builds; without Node.js it is empty.
+//
+//go:embed all:page/dist
+var dist embed.FS
 
-//go:embed page.css
-var pageStyle string
+// multiview is the full page. It may fetch from anywhere and play anything, as
+// playlists, segments, keys and subtitles come from wherever the VODs are; blob:
+// is what hls.js feeds a video element with.
+var multiview = func() *pages.Site {
+	built, err := fs.Sub(dist, "page/dist")
+	if err != nil {
+		panic(err)
+	}
+	return pages.Must(pages.Load(built, pages.Policy{Connect: "*", Media: "* blob:"}))
+}()
 
-var page = template.Must(template.New("page").Parse(pageText))
+//go:embed page/plain.html
+var plainText string
 
-// pagePolicy lets the page load nothing but media, and those from anywhere:
-// segments come from the origin of the VODs.
-var pagePolicy = func() string {
-	sum := sha256.Sum256([]byte(pageStyle))
+//go:embed page/plain.css
+var plainStyle string
+
+var plain = template.Must(template.New("plain").Parse(plainText))
+
+// plainPolicy lets the plain page load nothing but media, and those from
+// anywhere: segments come from the origin of the VODs.
+var plainPolicy = func() string {
+	sum := sha256.Sum256([]byte(plainStyle))
 	return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"media-src http: https: blob:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
-// maxListed bounds the page, not the engine.
+// page is the multiview, or the plain page where the program has none.
+func (h *handler) page(w http.ResponseWriter, r *http.Request) {
+	if !multiview.Built() {
+		h.plainPage(w, r)
+		return
+	}
+	multiview.Index(w, r)
+}
+
+func (h *handler) asset(w http.ResponseWriter, r *http.Request) {
+	if !multiview.Asset(w, r, chi.URLParam(r, "*")) {
+		notFound(w, r)
+	}
+}
+
+// maxListed bounds the plain page, not the engine.
 const maxListed = 500
 
-// page shows the channels and, with ?channel=<id>, plays one in browsers that
-// play HLS by themselves.
-func (h *handler) page(w http.ResponseWriter, r *http.Request) {
+// plainPage shows the channels and, with ?channel=<id>, plays one in browsers
+// that play HLS by themselves. It has no scripts.
+func (h *handler) plainPage(w http.ResponseWriter, r *http.Request) {
 	channels := h.engine.Channels(r.Context())
 	view := struct {
 		Style    template.CSS
 		Playing  *playout.Summary
 		Channels []playout.Summary
 		More     int
-	}{Style: template.CSS(pageStyle), Channels: channels} //nolint:gosec // it is ours
+		Full     bool // there is a full page
+	}{Style: template.CSS(plainStyle), Channels: channels, Full: multiview.Built()} //nolint:gosec // it is ours
 	if len(channels) > maxListed {
 		view.Channels, view.More = channels[:maxListed], len(channels)-maxListed
 	}
@@ -98,13 +132,13 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, view); err != nil {
+	if err := plain.Execute(&b, view); err != nil {
 		h.log.Error("page not made", "err", err, "request_id", service.RequestID(r.Context()))
 		service.WriteProblem(w, r, http.StatusInternalServerError, "This is a fault of the service. The log has the reason under the request's id.")
 		return
 	}
 	header := w.Header()
-	header.Set("Content-Security-Policy", pagePolicy)
+	header.Set("Content-Security-Policy", plainPolicy)
 	header.Set("Referrer-Policy", "no-referrer")
 	h.write(w, r, "text/html; charset=utf-8", b.Bytes())
 }

@@ -2,7 +2,7 @@ package schedulehttp
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"consuo/internal/pages"
 	"consuo/internal/service"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -255,8 +256,22 @@ func (h *handler) document() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-//go:embed page.html
-var page []byte
+// dist is what web/ builds; without Node.js it is empty.
+//
+//go:embed all:page/dist
+var dist embed.FS
+
+// guide is the full page.
+var guide = func() *pages.Site {
+	built, err := fs.Sub(dist, "page/dist")
+	if err != nil {
+		panic(err)
+	}
+	return pages.Must(pages.Load(built, pages.Policy{Connect: "'self'"}))
+}()
+
+//go:embed page/plain.html
+var plain []byte
 
 // mountDocs adds the pages for people. All they need is in the binary.
 func (h *handler) mountDocs(router chi.Router) error {
@@ -269,7 +284,17 @@ func (h *handler) mountDocs(router chi.Router) error {
 		return err
 	}
 	const csp = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	router.Get("/", static("text/html; charset=utf-8", csp, page))
+	plainPage := static("text/html; charset=utf-8", csp, plain)
+	router.Get("/plain", plainPage)
+	router.Get("/", plainPage)
+	if guide.Built() {
+		router.Get("/", guide.Index)
+	}
+	router.Get("/assets/*", func(w http.ResponseWriter, r *http.Request) {
+		if !guide.Asset(w, r, chi.URLParam(r, "*")) {
+			notFound(w, r)
+		}
+	})
 	router.Get("/api/docs/openapi.json", static("application/json", "", document))
 	router.Get("/api/docs/openapi-3.0.json", static("application/json", "", older))
 	router.Get("/api/docs", func(w http.ResponseWriter, _ *http.Request) {

@@ -219,7 +219,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := []string{"GET /", "GET /api/docs", "GET /api/docs/*", "GET /api/docs/openapi.json", "GET /api/docs/openapi-3.0.json"}
+	pages := []string{"GET /", "GET /plain", "GET /assets/*", "GET /api/docs", "GET /api/docs/*", "GET /api/docs/openapi.json", "GET /api/docs/openapi-3.0.json"}
 	routes := map[string]bool{}
 	err = chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes[method+" "+route] = true

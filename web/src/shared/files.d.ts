@@ -1,0 +1,7 @@
+declare module "*.css";
+
+// See build.mjs: the URL of a file, relative to the page.
+declare module "file:*" {
+  const url: string;
+  export default url;
+}
