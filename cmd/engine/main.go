@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consuo/internal/asset"
+	"consuo/internal/logmeter"
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/playouthttp"
@@ -78,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	clock := client.Clock()
 	engine := playout.New(playout.Options{
 		Schedule: client,
-		Log:      &playout.Fallback{Shared: client.Playout(), Memory: playlog.NewMemory(playlog.Lead), Logger: log},
+		Log:      &playout.Fallback{Shared: logmeter.NewMeter(registry, "consuo_engine").Log(client.Playout()), Memory: playlog.NewMemory(playlog.Lead), Logger: log},
 		Now:      func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps,
 		Loader: asset.New(asset.Options{Policy: cfg.policy()}),
 		Window: cfg.Window, Poll: cfg.PollInterval, SlateURI: cfg.SlateURI, Delivery: cfg.delivery,

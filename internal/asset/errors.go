@@ -32,6 +32,9 @@ const (
 	Invalid     Kind = "invalid" // a playlist that can't be played
 )
 
+// Kinds are all values of Kind.
+var Kinds = []Kind{Refused, Unreachable, Timeout, Canceled, Status, Redirect, TooLarge, NotHLS, Invalid}
+
 // Error says why an asset can't be had. Err has the cause; no part of the
 // error shows a query string or a password.
 type Error struct {

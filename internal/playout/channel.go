@@ -284,6 +284,7 @@ func (c *channel) problem(uri, text string) {
 			c.logged = make(map[[2]string]time.Time)
 		}
 		c.logged[what] = p.Time.Time
+		c.e.m.problems.Inc()
 		c.log.Warn("problem", "uri", p.URI.String(), "problem", p.Text.String())
 	}
 	c.problems = append(c.problems, p)
@@ -323,6 +324,7 @@ func (c *channel) run(ctx context.Context, done chan struct{}) {
 		if err != nil {
 			// What is published goes on; the next step begins with the log.
 			c.log.Error("panic while planning", "panic", err)
+			c.e.m.panics.Inc()
 			c.report("", "a fault of the engine while planning, see its log; playout begins anew from the log")
 			r, wait = newRunner(c), time.Second
 		}

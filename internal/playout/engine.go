@@ -53,6 +53,7 @@ type Engine struct {
 	refresh chan struct{}   // slots for reading schedules
 	life    context.Context // of Run: what channels and loads live in
 	started chan struct{}   // closed when life is set
+	born    time.Time
 
 	mu       sync.Mutex
 	channels map[string]*channel // guarded by mu
@@ -98,14 +99,17 @@ func New(o Options) *Engine {
 		o.Jumps = func() int { return 0 }
 	}
 	m := newMetrics(o.Registerer)
-	return &Engine{
+	e := &Engine{
 		Options:  o,
 		m:        m,
 		library:  newLibrary(o.Loader, o.Logger, m),
 		refresh:  make(chan struct{}, refreshes),
 		started:  make(chan struct{}),
 		channels: make(map[string]*channel),
+		born:     time.Now(),
 	}
+	o.Registerer.MustRegister(collector{e})
+	return e
 }
 
 // Run polls the schedule and plays its channels until ctx ends, and returns
@@ -183,7 +187,6 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 		e.mu.Lock()
 		first := e.poll.Error == ""
 		e.poll.Error = Redacted(err.Error())
-		e.count()
 		e.mu.Unlock()
 		if first { // status and metrics tell how long it lasts
 			e.Logger.Error("schedule not read; what is known goes on", "err", Redacted(err.Error()).String())
@@ -215,7 +218,6 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 			delete(e.channels, id)
 		}
 	}
-	e.count()
 	e.mu.Unlock()
 	for _, w := range list.Warnings {
 		e.Logger.Warn("list of channels", "warning", Redacted(w).String())
@@ -229,17 +231,6 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 	}
 	for _, c := range changed {
 		c.refresh()
-	}
-}
-
-// count sets the gauge of channels by state. e.mu is held.
-func (e *Engine) count() {
-	states := map[State]int{Dormant: 0, Waking: 0, Live: 0}
-	for _, c := range e.channels {
-		states[c.state()]++
-	}
-	for state, n := range states {
-		e.m.channels.WithLabelValues(string(state)).Set(float64(n))
 	}
 }
 

@@ -165,6 +165,7 @@ func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.A
 func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, packed []byte, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
+			l.m.panics.Inc()
 			l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
 			a, packed, err = nil, nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
 		}

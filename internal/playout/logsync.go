@@ -433,6 +433,9 @@ func (r *runner) committed(cuts []playlog.Cut) {
 		if c.Airing != nil {
 			args = append(args, "event", c.Airing.EventID, "scheduled", c.Airing.Start)
 		}
+		if late := adherence(c); late != nil {
+			args = append(args, "adherence", time.Duration(*late).Seconds())
+		}
 		if c.Detail != "" {
 			args = append(args, "detail", Redacted(c.Detail).String())
 		}

@@ -46,12 +46,7 @@ func (c *channel) status() Status {
 		return s
 	}
 	tl := v.timeline()
-	// Looking at it publishes nothing: no later instant than the log is known
-	// for, and none is noted as rendered.
-	at := now
-	if complete := time.Unix(0, c.complete.Load()); at.After(complete) {
-		at = later(complete, time.Unix(0, c.rendered.Load()))
-	}
+	at := c.known(now)
 	s.TargetDuration = Seconds(tl.OnAir(at).TargetDuration)
 	for k, t := range v.settings.Tracks {
 		w := tl.Window(k, at)
@@ -73,6 +68,16 @@ func (c *channel) status() Status {
 		end = cut.Start
 	}
 	return s
+}
+
+// known returns the latest instant up to now that may be rendered. Looking at it
+// publishes nothing: none is noted as rendered.
+func (c *channel) known(now time.Time) time.Time {
+	complete := time.Unix(0, c.complete.Load())
+	if now.After(complete) {
+		return later(complete, time.Unix(0, c.rendered.Load()))
+	}
+	return now
 }
 
 // degraded says whether the channel plays on without its log.

@@ -97,7 +97,8 @@ func appendMultivariant(dst []byte, channel string, s *playlog.Settings) []byte 
 
 // playlist returns the playlist of a track as it is now.
 func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
-	if d := t.doc.Load(); d != nil && time.Now().Before(d.Changes) {
+	asked := time.Now()
+	if d := t.doc.Load(); d != nil && asked.Before(d.Changes) {
 		return d, nil
 	}
 	if now := c.e.Now(); now.UnixNano() > c.complete.Load() {
@@ -106,15 +107,16 @@ func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	local := time.Now()
-	if d := t.doc.Load(); d != nil && local.Before(d.Changes) {
-		return d, nil
+	before := t.doc.Load()
+	if before != nil && local.Before(before.Changes) {
+		return before, nil
 	}
 	now := c.instant(c.e.Now())
 	tl := t.tl.Load()
 	d := NewDocument(tl.AppendPlaylist(make([]byte, 0, 4096), t.settings, t.index, now))
 	d.Changes = local.Add(tl.NextChange(t.index, now).Sub(now))
 	d.TargetDuration = tl.OnAir(now).TargetDuration
-	c.e.m.renders.Inc()
+	c.e.m.rendered(asked, local, before)
 	t.doc.Store(d)
 	return d, nil
 }

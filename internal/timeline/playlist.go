@@ -112,6 +112,13 @@ func (tl *Timeline) nextEnd(k int, t time.Time) time.Time {
 	return e.end(k, e.place(k, n-e.Tracks[k].MediaSequence))
 }
 
+// Edge returns the live edge of track k at t: where the first segment begins
+// that is not listed yet.
+func (tl *Timeline) Edge(k int, t time.Time) time.Time {
+	n, _ := tl.next(k, t)
+	return tl.dateOf(k, n)
+}
+
 // Duration returns how long the segments of the primary in a window last.
 func (tl *Timeline) Duration(w Window) time.Duration {
 	var d time.Duration
