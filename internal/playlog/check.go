@@ -75,6 +75,9 @@ func Check(last *Cut, batch []Cut, now time.Time, lead time.Duration) error {
 	begins := last == nil || batch[0].Rebase
 	for i := range batch {
 		c := &batch[i]
+		if err := checkHistory(last, c); err != nil {
+			return fmt.Errorf("%w: %w", ErrOtherHistory, err)
+		}
 		err := checkShape(c)
 		if err == nil {
 			err = checkTime(c, begins, i == 0, now, lead)
@@ -91,6 +94,20 @@ func Check(last *Cut, batch []Cut, now time.Time, lead time.Duration) error {
 			return fmt.Errorf("%w: cut %d: %w", ErrImplausible, c.Number, err)
 		}
 		last = c
+	}
+	return nil
+}
+
+// checkHistory looks at which cut a cut was made to follow. It comes first: to
+// another history nothing fits.
+func checkHistory(last, c *Cut) error {
+	switch {
+	case c.Previous == "":
+		return nil // an older engine, or the first of a log
+	case last == nil:
+		return fmt.Errorf("cut %d follows %.64q, the log is empty", c.Number, c.Previous)
+	case c.Previous != last.Digest():
+		return fmt.Errorf("cut %d follows %.64q, before it is cut %d, %q", c.Number, c.Previous, last.Number, last.Digest())
 	}
 	return nil
 }

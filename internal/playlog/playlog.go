@@ -10,6 +10,8 @@ package playlog
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -84,12 +86,16 @@ const (
 //
 // A cut is immutable once it is in the log.
 type Cut struct {
-	Number int64     // 1 for the first of a log, then one more for each
-	Start  time.Time // date of the primary track's first segment, UTC
-	Kind   Kind
-	Reason Reason
-	Detail string // for people: what failed and why; may be empty
-	Rebase bool   // starts numbers afresh, see RebaseStep; a window never reaches back over it
+	Number int64 // 1 for the first of a log, then one more for each
+	// Previous is the Digest of the cut before it: a number alone does not say
+	// what came before. Empty on the first cut of a log, and on those of older
+	// logs, where nothing is checked.
+	Previous string
+	Start    time.Time // date of the primary track's first segment, UTC
+	Kind     Kind
+	Reason   Reason
+	Detail   string // for people: what failed and why; may be empty
+	Rebase   bool   // starts numbers afresh, see RebaseStep; a window never reaches back over it
 	// Provisional cuts aired while the store was away, so that they come too
 	// late for its lead. They are appended as long as their number is free.
 	Provisional bool
@@ -221,13 +227,30 @@ func (c *Cut) UnmarshalJSON(data []byte) error {
 // answer got lost, or another engine that came to the same plan. How people
 // are told why, and when the store came to know, may differ.
 func (c Cut) Equal(o Cut) bool {
-	c.Detail, c.Provisional = o.Detail, o.Provisional
-	a, err := json.Marshal(c)
+	a, err := c.essence()
 	if err != nil {
 		return false
 	}
-	b, err := json.Marshal(o)
+	b, err := o.essence()
 	return err == nil && bytes.Equal(a, b)
+}
+
+// Digest names a cut and, by its Previous, all that came before it: logs that
+// have a cut of the same digest have the same history. Equal cuts have equal
+// digests.
+func (c Cut) Digest() string {
+	text, err := c.essence()
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// essence is what counts of a cut, as text.
+func (c Cut) essence() ([]byte, error) {
+	c.Detail, c.Provisional = "", false
+	return json.Marshal(c)
 }
 
 // Page is an answer of a store: a part of a log, at an instant of the store.
@@ -263,9 +286,9 @@ type Log interface {
 	// plays what is stored. An append says that somebody watches the channel;
 	// an empty batch says only that, and its page has no cuts.
 	//
-	// Errors are ErrConflict, ErrTooLate, ErrOtherLog, ErrImplausible, or of
-	// the transport: then the outcome is unknown and the log must be read
-	// before anything is planned.
+	// Errors are ErrConflict, ErrOtherHistory, ErrTooLate, ErrOtherLog,
+	// ErrImplausible, or of the transport: then the outcome is unknown and the
+	// log must be read before anything is planned.
 	Append(ctx context.Context, channel, id string, cuts []Cut) (Page, error)
 
 	// Freeze keeps what an asset consisted of when it was planned, for as long
@@ -282,9 +305,10 @@ type Log interface {
 
 // The errors of a Log, wrapped with what is wrong.
 var (
-	ErrConflict    = errors.New("another cut has this number")
-	ErrTooLate     = errors.New("too_late: the cut starts within the store's lead")
-	ErrOtherLog    = errors.New("the log has another id")
-	ErrImplausible = errors.New("the cut does not fit the log")
-	ErrNotFrozen   = errors.New("no asset with this digest is kept beside the log")
+	ErrConflict     = errors.New("another cut has this number")
+	ErrOtherHistory = errors.New("the cut follows another cut than the log's last")
+	ErrTooLate      = errors.New("too_late: the cut starts within the store's lead")
+	ErrOtherLog     = errors.New("the log has another id")
+	ErrImplausible  = errors.New("the cut does not fit the log")
+	ErrNotFrozen    = errors.New("no asset with this digest is kept beside the log")
 )

@@ -15,7 +15,7 @@ import (
 // wire is a cut as stores and engines write it. It is a format at rest: a log
 // that was written once must be read for ever.
 const wire = `{
- "number": 3, "start": 1795348800123456789, "kind": "event", "reason": "joined", "detail": "why", "rebase": true,
+ "number": 3, "previous": "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "start": 1795348800123456789, "kind": "event", "reason": "joined", "detail": "why", "rebase": true,
  "airing": {"event_id": "e1", "title": "Film", "uri": "https://vod.example/wanted", "start": 1795348800000000000, "end": 1795352400000000001},
  "asset": {"uri": "https://vod.example/a", "digest": "d1", "feeds": [0, -1]},
  "filler": {"uri": "https://vod.example/f", "digest": "d2", "feeds": [2, 1]},
@@ -37,7 +37,7 @@ const wire = `{
 func TestWire(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	want := playlog.Cut{
-		Number: 3, Start: start.Add(123456789), Kind: playlog.Event, Reason: playlog.Joined, Detail: "why", Rebase: true,
+		Number: 3, Previous: "0f1e2d3c4b5a69788796a5b4c3d2e1f0", Start: start.Add(123456789), Kind: playlog.Event, Reason: playlog.Joined, Detail: "why", Rebase: true,
 		Airing:                &playlog.Airing{EventID: "e1", Title: "Film", URI: "https://vod.example/wanted", Start: start, End: start.Add(time.Hour + 1)},
 		Asset:                 playlog.Source{URI: "https://vod.example/a", Digest: "d1", Feeds: []int{0, -1}},
 		Filler:                playlog.Source{URI: "https://vod.example/f", Digest: "d2", Feeds: []int{2, 1}},
@@ -76,6 +76,10 @@ func TestWire(t *testing.T) {
 	var a, b any
 	if json.Unmarshal(body, &a) != nil || json.Unmarshal([]byte(wire), &b) != nil || !reflect.DeepEqual(a, b) {
 		t.Errorf("written: %s", body)
+	}
+	// So is the digest, which the next cut of a stored log has.
+	if is := got.Digest(); is != "bd33a3f3b3357433ebc269e300ebd756" || is != want.Digest() {
+		t.Errorf("digest of what was read: %s, of what was written: %s", is, want.Digest())
 	}
 	// The filler of a cut that repeats its own asset means nothing.
 	want.Loop = true

@@ -9,6 +9,7 @@ import (
 // wireCut is a cut as JSON: times and durations are integer nanoseconds.
 type wireCut struct {
 	Number                int64          `json:"number"`
+	Previous              string         `json:"previous,omitempty"`
 	Start                 int64          `json:"start"`
 	Kind                  Kind           `json:"kind"`
 	Reason                Reason         `json:"reason"`
@@ -124,7 +125,7 @@ func (w *wireSettings) settings() *Settings {
 
 func toWire(c Cut) wireCut {
 	w := wireCut{
-		Number: c.Number, Start: c.Start.UnixNano(), Kind: c.Kind, Reason: c.Reason, Detail: c.Detail,
+		Number: c.Number, Previous: c.Previous, Start: c.Start.UnixNano(), Kind: c.Kind, Reason: c.Reason, Detail: c.Detail,
 		Rebase: c.Rebase, Provisional: c.Provisional, Asset: wireSource(c.Asset), Loop: c.Loop,
 		DiscontinuitySequence: c.DiscontinuitySequence, TargetDuration: c.TargetDuration,
 	}
@@ -146,7 +147,7 @@ func toWire(c Cut) wireCut {
 
 func (w wireCut) cut() Cut {
 	c := Cut{
-		Number: w.Number, Start: instant(w.Start), Kind: w.Kind, Reason: w.Reason, Detail: w.Detail,
+		Number: w.Number, Previous: w.Previous, Start: instant(w.Start), Kind: w.Kind, Reason: w.Reason, Detail: w.Detail,
 		Rebase: w.Rebase, Provisional: w.Provisional, Asset: Source(w.Asset), Loop: w.Loop,
 		DiscontinuitySequence: w.DiscontinuitySequence, TargetDuration: w.TargetDuration,
 	}

@@ -32,9 +32,6 @@ const (
 	// shortTimeout stands for logTimeout while requests are not answered: a
 	// runner that waits can't put anything on air.
 	shortTimeout = 500 * time.Millisecond
-	// compared is how many of the known cuts are read again with those that are
-	// new: after a restored backup the log may have others, and yet the same last.
-	compared = 4
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same: longer than a step then takes.
 	lastMoment = 2 * time.Second
@@ -59,7 +56,7 @@ type logSync struct {
 	logID     string
 	lead      time.Duration
 	failures  int              // of requests in a row
-	acked     int64            // number of the last cut that the log is known to have
+	acked     mark             // the last cut that the log is known to have
 	answer    time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
 	watched   time.Time        // when it was last told that somebody watches
 	floor     playlog.Numbers  // above what was published of a log that is no more
@@ -71,6 +68,30 @@ type logSync struct {
 	jumps  int                        // of store time, that were followed
 	frozen map[string]time.Time       // when, by digest, it was kept beside the log
 	thawed map[string]*timeline.Asset // by digest
+}
+
+// mark names a cut and, by its digest, all of the log up to it; zero: none.
+type mark struct {
+	number int64
+	digest string
+}
+
+func markOf(c *playlog.Cut) mark { return mark{c.Number, c.Digest()} }
+
+// head is the last cut on air or to come: what the next one follows.
+func (r *runner) head() mark {
+	if n := len(r.pending); n > 0 {
+		return markOf(&r.pending[n-1].Cut)
+	}
+	return r.acked
+}
+
+// chain has each of some cuts name the one before it.
+func chain(before mark, entries []timeline.Entry) {
+	for i := range entries {
+		entries[i].Previous = before.digest
+		before = markOf(&entries[i].Cut)
+	}
 }
 
 // alone says whether the engine plays on without the log: it is beyond what
@@ -146,7 +167,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 func (r *runner) jumped(ctx context.Context, jumps int) error {
 	r.report("", "store time has jumped: playout begins anew")
 	rendered := r.rendered.Swap(0)
-	if err := r.rebase(ctx, r.settings, r.acked+1, r.tl.Above(later(r.e.Now(), time.Unix(0, rendered)))); err != nil {
+	if err := r.rebase(ctx, r.settings, r.acked, r.tl.Above(later(r.e.Now(), time.Unix(0, rendered)))); err != nil {
 		r.rendered.CompareAndSwap(0, rendered)
 		return err
 	}
@@ -168,13 +189,13 @@ func (r *runner) backOff() time.Duration {
 	return min(appendRetry<<min(r.failures-1, 4), logInterval)
 }
 
-// catchUp reads the log from the last known cut on. If that one is not there
-// as it was, or another cut has a number that was published, the log has
-// another history than players have seen.
+// catchUp reads the log from the last known cut on, whose digest stands for all
+// before it. If that one is not there, or another cut has a number that was
+// published, the log has another history than players have seen.
 func (r *runner) catchUp(ctx context.Context) error {
-	after := r.acked - 1
-	if r.acked > 0 {
-		after = max(r.acked-compared, 0)
+	after := r.acked.number - 1
+	if after < 0 {
+		after = -recentCuts // what was begun alone may have arrived, or there is a log
 	}
 	page, err := r.read(ctx, after)
 	if err != nil {
@@ -185,18 +206,17 @@ func (r *runner) catchUp(ctx context.Context) error {
 		return nil
 	}
 	cuts := page.Cuts
-	if r.acked > 0 {
-		i := slices.IndexFunc(cuts, func(c playlog.Cut) bool { return c.Number == r.acked })
-		if i < 0 || slices.ContainsFunc(cuts[:i+1], func(c playlog.Cut) bool { return !r.published(c) }) {
+	if r.acked.number > 0 {
+		if len(cuts) == 0 || markOf(&cuts[0]) != r.acked {
 			return r.diverged(ctx)
 		}
-		cuts = cuts[i+1:]
+		cuts = cuts[1:]
 	}
 	for len(cuts) > 0 && len(r.pending) > 0 {
 		if !r.pending[0].Equal(cuts[0]) {
 			return r.diverged(ctx)
 		}
-		r.acked = cuts[0].Number
+		r.acked = markOf(&cuts[0])
 		cuts, r.pending = cuts[1:], r.pending[1:]
 	}
 	if len(cuts) > 0 {
@@ -208,7 +228,11 @@ func (r *runner) catchUp(ctx context.Context) error {
 	}
 	for len(r.pending) > 0 { // hours of it, maybe: a batch at a time
 		n := min(len(r.pending), batch)
-		if err := r.push(ctx, r.pending[:n]); err != nil {
+		err := r.push(ctx, r.pending[:n])
+		if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) {
+			return r.diverged(ctx) // since it was read
+		}
+		if err != nil {
 			return err
 		}
 		r.pending = r.pending[n:]
@@ -216,17 +240,10 @@ func (r *runner) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// published says whether a stored cut is the one that is on air here.
-func (r *runner) published(c playlog.Cut) bool {
-	entries := r.tl.Entries()
-	i := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == c.Number })
-	return i < 0 || entries[i].Equal(c)
-}
-
 // adopt goes on with cuts that another engine appended.
 func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
 	r.due = nil
-	r.acked = cuts[len(cuts)-1].Number
+	r.acked = markOf(&cuts[len(cuts)-1])
 	for _, c := range cuts {
 		r.use(c.Settings)
 	}
@@ -279,15 +296,15 @@ func (r *runner) diverged(ctx context.Context) error {
 		MediaSequence:         floor.MediaSequence - playlog.RebaseStep,
 		DiscontinuitySequence: floor.DiscontinuitySequence - playlog.RebaseStep,
 	}
-	number := int64(1)
+	var last mark
 	if n := len(page.Cuts); n > 0 {
-		number = page.Cuts[n-1].Number + 1
+		last = markOf(&page.Cuts[n-1])
 		r.use(page.Settings)
 		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
 			rebase := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == lastRebase(page.Cuts) })
 			if rebase >= 0 && above(&entries[rebase].Cut, published) {
 				r.report("", "the playout log has another history than what was on air here, and begins anew above it")
-				r.acked, r.pending, r.due = number-1, nil, nil
+				r.acked, r.pending, r.due = last, nil, nil
 				r.tl = timeline.New(entries[rebase:], r.e.Window)
 				r.show()
 				return nil
@@ -302,7 +319,7 @@ func (r *runner) diverged(ctx context.Context) error {
 	// the log's cuts are the ones on air here.
 	r.diverging = true
 	defer func() { r.diverging = false }()
-	return r.rebase(ctx, r.settings, number, floor)
+	return r.rebase(ctx, r.settings, last, floor)
 }
 
 // lastRebase returns the number of the latest cut that begins the numbers
@@ -333,13 +350,11 @@ func (r *runner) conflict() {
 // commit appends cuts to the log, after what is pending. After an error nothing
 // of them is rendered: what the log has by now decides how to go on.
 func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
-	// A number says nothing of what came before it: a store that was restored
-	// from a backup may have another history with as many cuts.
-	if len(r.pending) > 0 || r.acked > 0 && !entries[0].Rebase {
+	if len(r.pending) > 0 {
 		if err := r.catchUp(ctx); err != nil {
 			return err
 		}
-		if r.tl == nil || r.acked != entries[0].Number-1 {
+		if r.tl == nil || r.acked.number != entries[0].Number-1 {
 			return playlog.ErrConflict // catching up has changed what is planned
 		}
 	}
@@ -349,12 +364,12 @@ func (r *runner) commit(ctx context.Context, entries []timeline.Entry) error {
 		return err
 	case errors.Is(err, playlog.ErrConflict):
 		r.conflict()
-	case !errors.Is(err, playlog.ErrOtherLog):
+	case !errors.Is(err, playlog.ErrOtherLog) && !errors.Is(err, playlog.ErrOtherHistory):
 		r.failures++
 		r.report("", fmt.Sprintf("playout log: %v", err))
 	}
-	// What the log has is found by reading it: after a conflict, and after an
-	// answer that got lost.
+	// What the log has is found by reading it: after a conflict, in another
+	// history, and after an answer that got lost.
 	if r.tl != nil && !r.diverging && r.catchUp(ctx) != nil {
 		r.failures++ // the next step sees to it
 	}
@@ -379,7 +394,7 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 	if len(page.Cuts) == len(cuts) { // and nobody has appended more since
 		r.heard(page)
 	}
-	r.acked, r.watched, r.failures = cuts[len(cuts)-1].Number, page.Now, 0
+	r.acked, r.watched, r.failures = markOf(&cuts[len(cuts)-1]), page.Now, 0
 	r.committed(cuts)
 	return nil
 }
@@ -417,7 +432,8 @@ func (r *runner) beginAlone(settings *playlog.Settings) {
 	r.lead = playlog.Lead
 	r.use(settings)
 	entries := timeline.Begin(r.genesis(r.e.life, r.settings, r.e.Now(), 1, r.floor))
-	r.pending, r.acked = entries, 0
+	chain(mark{}, entries)
+	r.pending, r.acked = entries, mark{}
 	r.tl = timeline.New(entries, r.e.Window)
 	r.goAlone()
 	r.show()

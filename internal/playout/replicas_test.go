@@ -538,6 +538,7 @@ type restorable struct {
 	mu     sync.Mutex
 	memory *playlog.Memory
 	backup []playlog.Cut
+	before func() // the next append; nil: nothing is done
 }
 
 const restorableID = "the same after all"
@@ -558,6 +559,10 @@ func (s *restorable) Read(ctx context.Context, channel string, after int64) (pla
 }
 
 func (s *restorable) Append(ctx context.Context, channel, _ string, cuts []playlog.Cut) (playlog.Page, error) {
+	if before := s.before; before != nil && len(cuts) > 0 {
+		s.before = nil
+		before()
+	}
 	m, id := s.inner(ctx, channel)
 	page, err := m.Append(ctx, channel, id, cuts)
 	page.ID = restorableID
@@ -606,7 +611,7 @@ func (s *restorable) restore(t *testing.T, channel string) {
 	s.mu.Unlock()
 	cuts := slices.Clone(s.backup)
 	for i := range cuts { // the store begins with these
-		cuts[i].Number = int64(i) + 1
+		cuts[i].Number, cuts[i].Previous = int64(i)+1, ""
 	}
 	if _, err := s.Append(t.Context(), channel, "", cuts); err != nil {
 		t.Fatal(err)
@@ -644,6 +649,75 @@ func TestBackupRestored(t *testing.T) {
 			c.watch(30 * time.Second)
 		})
 	}
+}
+
+// TestAnotherHistory: a log that is as long as before, but has come to be so in
+// another way, takes nothing that follows the old one, and engines notice.
+func TestAnotherHistory(t *testing.T) {
+	for name, alike := range map[string]int{"between read and append": 0, "with the same last cut": 1} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				store := &restorable{memory: playlog.NewMemory(playlog.Lead)}
+				c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
+				c.log = store
+				c.replicas = make([]*replica, 1)
+				c.launch(0, 0)
+				defer c.close()
+				c.set(func() { c.events["one"] = brief(rand.New(rand.NewPCG(18, 19))) })
+				c.watch(20 * time.Second)
+				store.save(t, "one")
+				c.watch(20 * time.Second)
+				last := 0
+				goOnOtherwise := func() { last = store.goOnOtherwise(t, "one", alike) }
+				if alike == 0 {
+					store.before = goOnOtherwise
+				} else {
+					goOnOtherwise()
+				}
+				c.watch(time.Minute)
+				page, err := store.Read(t.Context(), "one", 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last < len(store.backup)+2 || len(page.Cuts) < last+2 {
+					t.Fatalf("the log has %d cuts, of which %d are another engine's", len(page.Cuts), last-len(store.backup))
+				}
+				if next := page.Cuts[last]; !next.Rebase {
+					t.Errorf("cut %d of another history is followed by cut %d of the old one", last, next.Number)
+				}
+				for i := last; i < len(page.Cuts); i++ {
+					if page.Cuts[i].Previous != page.Cuts[i-1].Digest() {
+						t.Errorf("cut %d does not name the one before it", page.Cuts[i].Number)
+					}
+				}
+			})
+		})
+	}
+}
+
+// goOnOtherwise restores the backup and then has another engine go on from
+// there in a way of its own, up to the number that the log had; the last cuts,
+// so many, are alike. It returns that number.
+func (s *restorable) goOnOtherwise(t *testing.T, channel string, alike int) int {
+	t.Helper()
+	page, err := s.Read(t.Context(), channel, int64(len(s.backup)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.restore(t, channel)
+	before := s.backup[len(s.backup)-1]
+	before.Previous = ""
+	for i, cut := range page.Cuts {
+		if i < len(page.Cuts)-alike {
+			cut.Asset.URI += "?another"
+		}
+		cut.Previous, cut.Provisional = before.Digest(), true
+		if _, err := s.Append(t.Context(), channel, "", []playlog.Cut{cut}); err != nil {
+			t.Fatal(err)
+		}
+		before = cut
+	}
+	return len(s.backup) + len(page.Cuts)
 }
 
 // TestEventsAirWhileTheLogHangs: with segments so short that a step which waits

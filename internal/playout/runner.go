@@ -157,15 +157,16 @@ func (r *runner) begin(ctx context.Context) time.Time {
 	if wait && now.Before(deadline) {
 		return deadline
 	}
-	number, floor := int64(1), r.floor
+	var last mark
+	floor := r.floor
 	if n := len(page.Cuts); n > 0 {
 		// What the log says can't be rendered: begin above all that it can
 		// have given out.
-		number = page.Cuts[n-1].Number + 1
+		last = markOf(&page.Cuts[n-1])
 		floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
 	}
-	if err := r.rebase(ctx, settings, number, floor); err != nil {
-		if errors.Is(err, playlog.ErrConflict) || now.Before(deadline) {
+	if err := r.rebase(ctx, settings, last, floor); err != nil {
+		if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) || now.Before(deadline) {
 			return now.Add(appendRetry)
 		}
 		r.beginAlone(settings) // it can't be written: something on air beats nothing
@@ -228,12 +229,12 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	if len(entries) == 0 {
 		return false
 	}
-	r.tl, r.acked = timeline.New(entries, r.e.Window), page.Cuts[len(page.Cuts)-1].Number
+	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
 	now := r.e.Now()
 	above := r.tl.Above(now)
 	published := r.floor.MediaSequence > above.MediaSequence-playlog.RebaseStep
 	if published || dormant(page) && r.wantsElse(ctx, now) {
-		if r.rebase(ctx, r.settings, r.acked+1, highest(r.floor, above)) == nil {
+		if r.rebase(ctx, r.settings, r.acked, highest(r.floor, above)) == nil {
 			return true
 		}
 	}
@@ -388,20 +389,22 @@ func (r *runner) settle(ctx context.Context) {
 		return
 	}
 	now := r.e.Now()
-	if err := r.rebase(ctx, settings, r.tl.Last().Number+1, r.tl.Above(now)); err != nil {
+	if err := r.rebase(ctx, settings, r.acked, r.tl.Above(now)); err != nil {
 		r.report("", fmt.Sprintf("tracks not settled: %v", err))
 	}
 }
 
-// rebase begins a log, or begins it anew, with a window that is full at once.
-func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, number int64, floor playlog.Numbers) error {
-	before, old, oldFeeds := r.tl, r.settings, r.feeds
+// rebase begins a log, or begins it anew after its last cut, with a window that
+// is full at once.
+func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, last mark, floor playlog.Numbers) error {
+	before, old, oldFeeds, pending := r.tl, r.settings, r.feeds, r.pending
 	r.use(settings)
-	entries := timeline.Begin(r.genesis(ctx, r.settings, r.e.Now(), number, floor))
+	entries := timeline.Begin(r.genesis(ctx, r.settings, r.e.Now(), last.number+1, floor))
+	chain(last, entries)
 	r.due, r.pending = nil, nil // it is above them
 	if err := r.commit(ctx, entries); err != nil {
 		if r.tl == before { // else another engine's beginning was adopted, with its settings
-			r.settings, r.feeds = old, oldFeeds
+			r.settings, r.feeds, r.pending = old, oldFeeds, pending
 		}
 		return err
 	}
@@ -542,6 +545,7 @@ func (r *runner) plan(ctx context.Context) time.Time {
 			}
 			planned = &next
 		}
+		planned.Previous = r.head().digest
 		before := r.tl.Last()
 		err := r.commit(ctx, []timeline.Entry{planned.Entry})
 		if r.tl == nil || r.tl.Last() != before {

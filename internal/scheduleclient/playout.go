@@ -202,11 +202,12 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 
 // refusals are what the service's codes mean.
 var refusals = map[string]error{
-	"conflict":    playlog.ErrConflict,
-	"too_late":    playlog.ErrTooLate,
-	"other_log":   playlog.ErrOtherLog,
-	"implausible": playlog.ErrImplausible,
-	"not_frozen":  playlog.ErrNotFrozen,
+	"conflict":      playlog.ErrConflict,
+	"other_history": playlog.ErrOtherHistory,
+	"too_late":      playlog.ErrTooLate,
+	"other_log":     playlog.ErrOtherLog,
+	"implausible":   playlog.ErrImplausible,
+	"not_frozen":    playlog.ErrNotFrozen,
 }
 
 // refused reads an answer that is an error.

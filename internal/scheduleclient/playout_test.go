@@ -144,7 +144,7 @@ func TestPlayoutUnknownOutcome(t *testing.T) {
 		"a redirect":          redirects{},
 	} {
 		_, err := playoutOf(t, h).Append(t.Context(), "one", "x", []playlog.Cut{{Number: 1, Start: time.Unix(0, 0)}})
-		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
+		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrOtherHistory, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
 			if err == nil || errors.Is(err, refusal) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -48,7 +48,7 @@ type appendInput struct {
 // playoutProblem is a refusal of the log.
 type playoutProblem struct {
 	huma.ErrorModel
-	Code string       `json:"code,omitempty" enum:"conflict,too_late,other_log,implausible,not_frozen" doc:"Why, for programs."`
+	Code string       `json:"code,omitempty" enum:"conflict,other_history,too_late,other_log,implausible,not_frozen" doc:"Why, for programs."`
 	Page *playoutPage `json:"page,omitempty" doc:"The log from the first of the sent cuts on; its last cut where what was sent can't be read."`
 }
 
@@ -69,6 +69,7 @@ var refusals = []struct {
 	code   string
 }{
 	{playlog.ErrConflict, http.StatusConflict, "conflict"},
+	{playlog.ErrOtherHistory, http.StatusConflict, "other_history"},
 	{playlog.ErrTooLate, http.StatusConflict, "too_late"},
 	{playlog.ErrOtherLog, http.StatusConflict, "other_log"},
 	{playlog.ErrImplausible, http.StatusUnprocessableEntity, "implausible"},
@@ -202,6 +203,7 @@ func (h *handler) documentPlayout() {
 	})
 	describe(playlog.WireCut, map[string]string{
 		"number":                 "1 for the first of a log, then one more for each.",
+		"previous":               "Digest of the cut before it: where the log ends with another one, the answer is 409 other_history. Absent: not checked.",
 		"start":                  "Nanoseconds since 1970, UTC.",
 		"kind":                   "event, filler or slate.",
 		"reason":                 "scheduled, joined, gap, short, failed or changed.",

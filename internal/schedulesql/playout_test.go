@@ -408,7 +408,7 @@ func TestPlayoutFullDisk(t *testing.T) {
 	}
 	for range 2 {
 		_, err := p.Append(t.Context(), "one", page.ID, batch)
-		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
+		for _, refusal := range []error{playlog.ErrConflict, playlog.ErrOtherHistory, playlog.ErrTooLate, playlog.ErrOtherLog, playlog.ErrImplausible} {
 			if err == nil || errors.Is(err, refusal) {
 				t.Errorf("append on a full disk: %v", err)
 			}

@@ -38,6 +38,7 @@ func Run(t *testing.T, backend Backend) {
 		{"rebase", rebase},
 		{"settings in force", settingsInForce},
 		{"counters of tracks", counters},
+		{"history", history},
 		{"implausible", implausible},
 		{"round trip", roundTrip},
 		{"watched", watched},
@@ -150,6 +151,7 @@ func (s *store) next(after playlog.Cut) playlog.Cut {
 	if !c.Start.After(after.Start) {
 		c.Start = after.Start.Add(6 * time.Second)
 	}
+	c.Previous = ""
 	c.Kind, c.Reason, c.Loop, c.Rebase, c.Settings, c.Detail = playlog.Event, playlog.Scheduled, false, false, nil, ""
 	c.Airing = &playlog.Airing{EventID: "e", Title: "A film", URI: "https://vod.example/film/master.m3u8", Start: c.Start, End: c.Start.Add(time.Hour)}
 	c.Asset, c.Filler = source("film"), source("filler")
@@ -352,7 +354,7 @@ func readBeforePlan(s *store) {
 	switch page := s.read(1); {
 	case err == nil:
 		s.equal(page.Cuts, two)
-	case errors.Is(err, playlog.ErrConflict), errors.Is(err, playlog.ErrTooLate), errors.Is(err, playlog.ErrOtherLog), errors.Is(err, playlog.ErrImplausible):
+	case errors.Is(err, playlog.ErrConflict), errors.Is(err, playlog.ErrOtherHistory), errors.Is(err, playlog.ErrTooLate), errors.Is(err, playlog.ErrOtherLog), errors.Is(err, playlog.ErrImplausible):
 		s.Errorf("a caller who went away is told %v: that is a refusal", err)
 	case len(page.Cuts) > 0: // it had arrived: play it
 		s.equal(page.Cuts, two)
@@ -534,6 +536,43 @@ func settingsInForce(s *store) {
 			s.Errorf("page %d has settings %+v, not those with version %d", i, got, want)
 		}
 	}
+}
+
+// history: a cut that names the one before it follows no other, whatever its
+// number.
+func history(s *store) {
+	linked := func(c, before playlog.Cut) playlog.Cut {
+		c.Previous = before.Digest()
+		return c
+	}
+	one := s.first()
+	s.refuse(playlog.ErrOtherHistory, linked(one, one)) // a log that has lost all
+	s.append(one)
+	two := linked(s.next(one), one)
+	two.Detail = "not of the essence"
+	other := changed(two)
+	s.append(two)
+	three := s.next(two)
+	s.refuse(playlog.ErrOtherHistory, linked(three, other))
+	s.refuse(playlog.ErrOtherHistory, linked(s.next(three), three)) // a log that has lost some
+	s.refuse(playlog.ErrOtherHistory, linked(s.rebaseOf(other), other))
+	s.refuse(playlog.ErrOtherHistory, linked(three, two), linked(s.next(three), two))
+	s.refuse(playlog.ErrConflict, linked(other, one))
+	s.refuse(playlog.ErrConflict, linked(two, two))
+
+	told := two
+	told.Detail, told.Provisional = "", true
+	three = linked(three, told)
+	s.append(three)
+	for i, want := range []playlog.Cut{one, two, three} {
+		if got := s.read(0).Cuts[i]; got.Digest() != want.Digest() || got.Previous != want.Previous {
+			s.Errorf("cut %d comes back as %s after %q, it was %s after %q", got.Number, got.Digest(), got.Previous, want.Digest(), want.Previous)
+		}
+	}
+	older := s.next(three) // by an engine that knows nothing of it
+	s.append(older)
+	anew := linked(s.rebaseOf(older), older)
+	s.append(anew, linked(s.next(anew), anew))
 }
 
 // counters: each track has its own, and each has to go on.
