@@ -11,7 +11,7 @@ FOR      ?= 10m
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 
 # Packages whose tests watch the clock of the machine.
-CLOCK := /internal/(browsertest|catalogtest|systemtest|soak)$$
+CLOCK := /internal/(browsertest|catalogtest|pagetest|systemtest|soak)$$
 
 .PHONY: help
 help: ## this list
@@ -24,7 +24,7 @@ PAGES := internal/playouthttp/page/dist/index.html.gz
 .PHONY: pages
 pages: $(PAGES) ## the full web pages, to be built into the programs; needs Node.js 20 and npm
 
-$(PAGES): web/node_modules/.package-lock.json $(shell find web -path web/node_modules -prune -o -type f -print)
+$(PAGES): web/node_modules/.package-lock.json $(shell find web \( -path web/node_modules -o -path web/test \) -prune -o -type f -print)
 	@cd web && npm run --silent build
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json

@@ -25,6 +25,22 @@ func Tool(t testing.TB, name string) string {
 	return ""
 }
 
+// Pages makes sure that the web pages are built and their test tools there.
+// Where they are not the test is skipped, or fails if the environment has
+// CI=true. Whether the build is that of the present sources is make's concern.
+func Pages(t testing.TB) {
+	t.Helper()
+	for _, path := range []string{"web/node_modules/playwright-core", "internal/playouthttp/page/dist/index.html.gz", "internal/schedulehttp/page/dist/index.html.gz"} {
+		if _, err := os.Stat(filepath.Join(Root(), path)); err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("NEEDS %s, and CI=true does not allow a skip: run make pages", path)
+		}
+		t.Skipf("SKIPPED, NEEDS %s: run make pages", path)
+	}
+}
+
 // Shared returns the path of something in the folder shared/ that lies beside
 // the checkout (the playlists from the field, for instance). Where it is
 // absent the test is skipped.
