@@ -18,11 +18,18 @@ func Tool(t testing.TB, name string) string {
 	if err == nil {
 		return path
 	}
+	Missing(t, name)
+	return ""
+}
+
+// Missing ends a test because something is not installed: as Tool does, for
+// what is no executable. The name is that of Debian's package.
+func Missing(t testing.TB, name string) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("NEEDS %s: not installed, and CI=true does not allow a skip (apt-get install %s)", name, name)
 	}
 	t.Skipf("SKIPPED, NEEDS %s: install it to run this test", name)
-	return ""
 }
 
 // Pages makes sure that the web pages are built and their test tools there.
