@@ -68,10 +68,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, warning := range store.Warnings() {
 		log.Warn("data may be lost", "hint", warning)
 	}
-	playout := store.Playout(cfg.Lead)
+	registry := service.NewRegistry("schedule")
+	measured, playout := store.Measure(registry), store.Playout(cfg.Lead)
 	loader := asset.New(asset.Options{Policy: cfg.policy()})
 	handler, err := schedulehttp.New(schedulehttp.Options{
-		Store: store, Playout: playout, Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys, Reports: store, AsRun: store.Aired,
+		Store: measured, Playout: measured.MeasurePlayout(playout), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
+		Reports: store, AsRun: measured.Aired,
 		EngineURL: cfg.EngineURL,
 		Duration:  loader.Duration,
 		Inspect: func(ctx context.Context, uri string, ch *inspect.Channel) (*inspect.Report, error) {
@@ -79,14 +81,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 	})
 	if err == nil {
-		scheduler := autoschedule.New(autoschedule.Options{Store: store, Logger: log, Policy: cfg.policy(), Duration: loader.Duration})
+		scheduler := autoschedule.New(autoschedule.Options{
+			Store: measured, Logger: log, Policy: cfg.policy(), Duration: loader.Duration, Registerer: registry,
+		})
 		ctx, cancel := context.WithCancel(ctx)
 		var background sync.WaitGroup
 		background.Go(func() { scheduler.Run(ctx) })
 		background.Go(func() { playout.Sweep(ctx, log) })
 		err = service.Run(ctx, service.Options{
 			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
-			Handler: handler, Logger: log, Registry: service.NewRegistry("schedule"), Ready: store.Ping,
+			Handler: handler, Logger: log, Registry: registry, Ready: store.Ping,
 		})
 		cancel() // also if listening has failed
 		background.Wait()

@@ -15,6 +15,7 @@ import (
 
 	"consuo/internal/schedule"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -41,7 +42,7 @@ type Store interface {
 	Report(ctx context.Context, channelID string) (string, error)
 }
 
-// Options are what [New] needs; all but Transport are required.
+// Options are what [New] needs; all but Transport and Registerer are required.
 type Options struct {
 	Store  Store
 	Logger *slog.Logger
@@ -50,6 +51,8 @@ type Options struct {
 	Duration func(ctx context.Context, uri string) (time.Duration, error)
 	// Transport replaces the network, for tests.
 	Transport http.RoundTripper
+	// Registerer gets the metrics.
+	Registerer prometheus.Registerer
 }
 
 // A Runner keeps the schedules of all channels filled that ask for it
@@ -59,6 +62,7 @@ type Options struct {
 // stored in one transaction.
 type Runner struct {
 	Options
+	m        *metrics
 	client   *http.Client
 	holder   string
 	leased   time.Time          // when the lease was taken or extended last
@@ -85,7 +89,7 @@ type channel struct {
 // New makes a runner.
 func New(o Options) *Runner {
 	return &Runner{
-		Options: o, client: newClient(o.Policy, o.Transport), holder: rand.Text(),
+		Options: o, m: newMetrics(o.Registerer), client: newClient(o.Policy, o.Transport), holder: rand.Text(),
 		sources: map[string]*source{}, lengths: map[string]*length{}, channels: map[string]*channel{}, shelves: map[string]shelf{},
 	}
 }
@@ -98,6 +102,7 @@ func (r *Runner) Run(ctx context.Context) {
 	defer ticker.Stop()
 	defer func() {
 		r.leased = time.Time{}
+		r.m.active.Set(0)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := r.Store.Release(ctx, leaseName, r.holder); err != nil {
@@ -123,9 +128,11 @@ func (r *Runner) turn(ctx context.Context) error {
 	if now := time.Now(); now.Sub(r.leased) > leaseFor/4 {
 		held, err := r.Store.Lease(ctx, leaseName, r.holder, now, leaseFor)
 		if err != nil || !held {
+			r.m.active.Set(0)
 			return err
 		}
 		r.leased = now
+		r.m.active.Set(1)
 	}
 	channels, err := r.Store.Channels(ctx)
 	if err != nil {
@@ -226,6 +233,7 @@ func (r *Runner) fetch(ctx context.Context, autos map[string]schedule.Auto) {
 		}
 		group.Go(func() error {
 			s.fetch(ctx, r.client, r.Policy)
+			r.m.feeds.WithLabelValues(outcome(s.err)).Inc()
 			if s.err != nil {
 				r.Logger.Warn("feed can't be read", "feed", s.url, "err", s.err, "retry", s.next)
 			}
@@ -272,7 +280,11 @@ func (r *Runner) probe(ctx context.Context, autos map[string]schedule.Auto) {
 			delete(r.lengths, uri)
 		}
 	}
-	probe(ctx, r.lengths, uris, r.Duration)
+	probe(ctx, r.lengths, uris, func(ctx context.Context, uri string) (time.Duration, error) {
+		d, err := r.Duration(ctx, uri)
+		r.m.probes.WithLabelValues(outcome(err)).Inc()
+		return d, err
+	})
 }
 
 // shelf finds what is known of a content. Channels may have contents in common.
@@ -352,9 +364,12 @@ func (r *Runner) serve(ctx context.Context, c schedule.Channel, a schedule.Auto)
 		report.Deleted = len(expired)
 		return nil
 	})
+	r.m.plans.WithLabelValues(outcome(err)).Inc()
 	if err != nil {
 		return err
 	}
+	r.m.events.WithLabelValues("insert").Add(float64(report.Added))
+	r.m.events.WithLabelValues("delete").Add(float64(report.Deleted))
 	state.seen, state.next = seen, now.Add(planEvery)
 	if report.Added >= maxEvents {
 		state.next = now // there is more to do

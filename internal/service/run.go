@@ -94,6 +94,14 @@ type ops struct {
 
 func newOps(o Options) *ops {
 	m := &ops{ready: o.Ready}
+	o.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "service_ready", Help: "1 where /readyz says that the service is ready, else 0.",
+	}, func() float64 {
+		if m.readiness(context.Background()) != nil {
+			return 0
+		}
+		return 1
+	}))
 	if o.MetricsAddr == "" {
 		m.metrics = metricsHandler(o)
 	}
