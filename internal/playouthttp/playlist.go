@@ -63,9 +63,11 @@ func validID(s string) bool {
 }
 
 // servePlaylist is the hot path, and all of it: nothing in it allocates when
-// the answer is 200 or 304.
+// the answer is 200 or 304. Of headers it sends eight at most, as the map that
+// net/http has for them grows with the ninth; browsers take no playlist's type
+// for anything else, so that nosniff is not among them.
 func (h *handler) servePlaylist(w http.ResponseWriter, r *http.Request, name playlistName) {
-	service.SetRoute(r.Context(), name.route)
+	service.SetRoute(w, name.route)
 	header := w.Header()
 	allowAllOrigins(header)
 	header["Vary"] = varyEncoding
@@ -146,7 +148,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, channel string, e
 		w.Header().Set("Retry-After", "1")
 		if !errors.Is(err, playout.ErrNotReady) && r.Context().Err() == nil {
 			h.log.Error("request not served", "err", err, "channel", channel, "path", r.URL.Path,
-				"request_id", service.RequestID(r.Context()))
+				"request_id", service.WriterID(w))
 		}
 	}
 	service.WriteProblem(w, r, status, detail)

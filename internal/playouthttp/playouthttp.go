@@ -93,6 +93,7 @@ func Quiet(r *http.Request) bool {
 func openToAll(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowAllOrigins(w.Header())
+		w.Header()["X-Content-Type-Options"] = nosniff
 		next.ServeHTTP(w, r)
 	})
 }
@@ -100,7 +101,6 @@ func openToAll(next http.Handler) http.Handler {
 func allowAllOrigins(h http.Header) {
 	h["Access-Control-Allow-Origin"] = allOrigins
 	h["Access-Control-Expose-Headers"] = exposedHeaders
-	h["X-Content-Type-Options"] = nosniff
 }
 
 // preflight answers the question of a browser whether it may send a request

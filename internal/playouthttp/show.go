@@ -43,7 +43,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 func (h *handler) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		h.log.Error("answer not encoded", "err", err, "request_id", service.RequestID(r.Context()))
+		h.log.Error("answer not encoded", "err", err, "request_id", service.WriterID(w))
 		service.WriteProblem(w, r, http.StatusInternalServerError, "This is a fault of the service. The log has the reason under the request's id.")
 		return
 	}
@@ -133,7 +133,7 @@ func (h *handler) plainPage(w http.ResponseWriter, r *http.Request) {
 	}
 	var b bytes.Buffer
 	if err := plain.Execute(&b, view); err != nil {
-		h.log.Error("page not made", "err", err, "request_id", service.RequestID(r.Context()))
+		h.log.Error("page not made", "err", err, "request_id", service.WriterID(w))
 		service.WriteProblem(w, r, http.StatusInternalServerError, "This is a fault of the service. The log has the reason under the request's id.")
 		return
 	}

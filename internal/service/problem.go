@@ -28,7 +28,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, status int, detail str
 		return
 	}
 	p := Problem{Title: http.StatusText(status), Status: status, Detail: detail}
-	if id := RequestID(r.Context()); id != "" {
+	if id := WriterID(w); id != "" {
 		p.Instance = "urn:request:" + id
 	}
 	_ = json.NewEncoder(w).Encode(p) // the peer is gone, there is nobody to tell

@@ -14,32 +14,27 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// request is what the middleware knows of one request. It is the response
-// writer and the context that the handler gets, so that all of the middleware
-// costs one allocation (and one for the copy of the http.Request). It belongs
-// to the request's goroutine.
+// request is what the middleware knows of one request, and the response writer
+// that the handler gets. It belongs to the request's goroutine.
+//
+// A request that is quiet (see Options) and served well costs this one
+// allocation: nobody logs it, so that it needs no id of its own, and no context
+// to carry one.
 type request struct {
 	http.ResponseWriter
-	context.Context
 
-	id     string
+	id     string // "" until identify
 	route  string // pattern, set by SetRoute
 	status int    // 0 until the header is written
 	bytes  int64
 }
 
-type requestKey struct{}
-
-func (q *request) Value(key any) any {
-	if key == (requestKey{}) {
-		return q
-	}
-	return q.Context.Value(key)
-}
-
 func (q *request) WriteHeader(status int) {
 	if q.status == 0 && status >= 200 { // 1xx answers are not the final one
 		q.status = status
+		if status >= 400 {
+			q.identify()
+		}
 	}
 	q.ResponseWriter.WriteHeader(status)
 }
@@ -56,20 +51,58 @@ func (q *request) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the server's writer.
 func (q *request) Unwrap() http.ResponseWriter { return q.ResponseWriter }
 
-// RequestID is the id of the request that ctx belongs to, "" outside of one.
-// It is also in the answer's header X-Request-Id.
+// identify returns the id of the request, which its answer has as well. The
+// first call makes one, unless a proxy has.
+func (q *request) identify() string {
+	if q.id == "" {
+		var buf [24]byte
+		q.id = string(strconv.AppendUint(append(buf[:0], idPrefix...), idCount.Add(1), 36))
+		q.Header()["X-Request-Id"] = []string{q.id}
+	}
+	return q.id
+}
+
+// requestOf finds what the middleware knows of the request that w answers, nil
+// outside of one.
+func requestOf(w http.ResponseWriter) *request {
+	for w != nil {
+		switch v := w.(type) {
+		case *request:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+type idKey struct{}
+
+// RequestID is the id of the request that ctx belongs to; "" outside of one,
+// and in a quiet one, whose id WriterID has. The answer has it in its header
+// X-Request-Id.
 func RequestID(ctx context.Context) string {
-	if q, ok := ctx.Value(requestKey{}).(*request); ok {
-		return q.id
+	id, _ := ctx.Value(idKey{}).(string)
+	return id
+}
+
+// WriterID is the id of the request that w answers, "" outside of one. A quiet
+// request gets its id by the first call, which must come before the header is
+// written if the answer is to have it.
+func WriterID(w http.ResponseWriter) string {
+	if q := requestOf(w); q != nil {
+		return q.identify()
 	}
 	return ""
 }
 
-// SetRoute names the pattern by which a request is counted. A handler calls it
-// that is not reached by chi (see [Route]) or http.ServeMux. The patterns must
-// be few: each makes its own time series.
-func SetRoute(ctx context.Context, pattern string) {
-	if q, ok := ctx.Value(requestKey{}).(*request); ok {
+// SetRoute names the pattern by which the request that w answers is counted. A
+// handler calls it that is not reached by chi (see [Route]) or http.ServeMux.
+// The patterns must be few: each makes its own time series.
+func SetRoute(w http.ResponseWriter, pattern string) {
+	if q := requestOf(w); q != nil {
 		q.route = pattern
 	}
 }
@@ -81,7 +114,7 @@ func Route(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if c := chi.RouteContext(r.Context()); c != nil {
-				SetRoute(r.Context(), c.RoutePattern())
+				SetRoute(w, c.RoutePattern())
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -94,14 +127,13 @@ var (
 	idCount  atomic.Uint64
 )
 
-// requestID takes over the id that a proxy has given if it is safe to repeat
-// in a header and a log.
-func requestID(r *http.Request) string {
+// givenID is the id that a proxy has given the request, as a header map holds
+// it, if it is safe to repeat in a header and a log.
+func givenID(r *http.Request) []string {
 	if ids := r.Header["X-Request-Id"]; len(ids) == 1 && saneID(ids[0]) {
-		return ids[0]
+		return ids
 	}
-	var buf [24]byte
-	return string(strconv.AppendUint(append(buf[:0], idPrefix...), idCount.Add(1), 36))
+	return nil
 }
 
 func saneID(s string) bool {
@@ -118,24 +150,29 @@ func saneID(s string) bool {
 	return true
 }
 
-// nosniff is shared by all answers; nobody writes to it.
+// nosniff is shared by all answers that are not quiet; nobody writes to it.
 var nosniff = []string{"nosniff"}
 
 // instrument wraps next in all of the middleware: request id, recovery from a
-// panic, metrics, access log.
+// panic, metrics, access log. Requests that are quiet are not logged.
 func instrument(next http.Handler, log *slog.Logger, m *metrics, quiet func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		q := &request{ResponseWriter: w, Context: r.Context(), id: requestID(r)}
-		r = r.WithContext(q)
+		q := &request{ResponseWriter: w}
 		h := w.Header()
-		h["X-Request-Id"] = []string{q.id}
-		h["X-Content-Type-Options"] = nosniff
+		if given := givenID(r); given != nil {
+			q.id, h["X-Request-Id"] = given[0], given
+		}
+		loud := quiet == nil || !quiet(r)
+		if loud {
+			h["X-Content-Type-Options"] = nosniff
+			r = r.WithContext(context.WithValue(r.Context(), idKey{}, q.identify()))
+		}
 
 		defer func() {
 			failure := recover()
 			if failure != nil && failure != http.ErrAbortHandler {
-				log.Error("request handler panicked", "request_id", q.id, "method", r.Method, "path", clip(r.URL.Path),
+				log.Error("request handler panicked", "request_id", q.identify(), "method", r.Method, "path", clip(r.URL.Path),
 					"panic", fmt.Sprint(failure), "stack", string(debug.Stack()))
 				m.panics.Inc()
 				if q.status == 0 {
@@ -154,7 +191,7 @@ func instrument(next http.Handler, log *slog.Logger, m *metrics, quiet func(*htt
 				q.route = r.Pattern // http.ServeMux sets it on our request
 			}
 			m.observe(q.route, r.Method, q.status, elapsed)
-			if quiet == nil || !quiet(r) {
+			if loud {
 				logAccess(log, q, r, elapsed)
 			}
 			if failure != nil {

@@ -102,6 +102,53 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+// A quiet request gets an id only when there is something to say of it, or
+// when it brought one.
+func TestQuietRequest(t *testing.T) {
+	o := testOptions(io.Discard)
+	o.Quiet = func(*http.Request) bool { return true }
+	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		SetRoute(w, "/quiet")
+		switch r.URL.Path {
+		case "/problem":
+			WriteProblem(w, r, 503, "Not now.")
+		case "/fault":
+			panic("fault")
+		case "/asks":
+			w.Header().Set("Asked", WriterID(wrapper{w}))
+		default:
+			w.WriteHeader(200)
+		}
+	})
+	h := Handler(o)
+	for _, target := range []string{"/problem", "/fault", "/asks"} {
+		w := get(h, "GET", target)
+		id := w.Header().Get("X-Request-Id")
+		if id == "" || !strings.Contains(w.Body.String()+w.Header().Get("Asked"), id) {
+			t.Errorf("%s: %q, %v %s", target, id, w.Header(), w.Body)
+		}
+	}
+	if w := get(h, "GET", "/"); w.Header().Get("X-Request-Id") != "" {
+		t.Errorf("an id that no log has: %v", w.Header())
+	}
+	if w := get(h, "GET", "/", "X-Request-Id", "given"); w.Header().Get("X-Request-Id") != "given" {
+		t.Errorf("the id of a proxy is not repeated: %v", w.Header())
+	}
+	if w := get(h, "GET", "/metrics"); !strings.Contains(w.Body.String(), `http_requests_total{method="GET",route="/quiet",status="200"} 3`) {
+		t.Errorf("metrics: %s", w.Body)
+	}
+
+	r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n > 1 {
+		t.Errorf("the middleware allocates %v times, not once", n)
+	}
+}
+
+// wrapper is a response writer of somebody else's.
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	o := testOptions(&log)
