@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- engine.Run(playing) }()
 	err = service.Run(ctx, service.Options{
-		Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
+		Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(), PprofAddr: cfg.PprofPort.LocalAddr(),
 		Handler: playouthttp.New(engine, log), Logger: log, Registry: registry,
 		Ready: engine.Ready, Quiet: playouthttp.Quiet,
 	})

@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		background.Go(func() { scheduler.Run(ctx) })
 		background.Go(func() { playout.Sweep(ctx, log) })
 		err = service.Run(ctx, service.Options{
-			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(),
+			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(), PprofAddr: cfg.PprofPort.LocalAddr(),
 			Handler: handler, Logger: log, Registry: registry, Ready: store.Ping,
 		})
 		cancel() // also if listening has failed

@@ -31,6 +31,7 @@ type Environment struct {
 	// PrivateOrigins is "allow" or "deny".
 	PrivateOrigins string `envconfig:"PRIVATE_ORIGINS" default:"allow" desc:"whether VODs and feeds may come from private and loopback addresses: allow or deny"`
 	MetricsPort    Port   `envconfig:"METRICS_PORT" desc:"serve /metrics on this port only; unset: on PORT"`
+	PprofPort      Port   `envconfig:"PPROF_PORT" desc:"serve Go's profiles (/debug/pprof/) on this port of 127.0.0.1; unset: nowhere"`
 
 	misspelt []string
 }
@@ -61,6 +62,14 @@ func (p Port) Addr() string {
 		return ""
 	}
 	return ":" + string(p)
+}
+
+// LocalAddr is Addr on the loopback interface only.
+func (p Port) LocalAddr() string {
+	if p == "" {
+		return ""
+	}
+	return "127.0.0.1:" + string(p)
 }
 
 // List is a comma separated list; blanks around its items and empty items are dropped.
@@ -157,8 +166,12 @@ func (e *Environment) validate() (faults []error) {
 	}
 	oneOf("LOG_FORMAT", e.LogFormat, "json", "text")
 	oneOf("PRIVATE_ORIGINS", e.PrivateOrigins, "allow", "deny")
-	if e.MetricsPort != "" && e.MetricsPort != "0" && e.MetricsPort == e.Port {
+	taken := func(port, other Port) bool { return port != "" && port != "0" && port == other }
+	if taken(e.MetricsPort, e.Port) {
 		faults = append(faults, fmt.Errorf("METRICS_PORT=%q is also PORT: leave it unset to serve /metrics there", e.MetricsPort))
+	}
+	if taken(e.PprofPort, e.Port) || taken(e.PprofPort, e.MetricsPort) {
+		faults = append(faults, fmt.Errorf("PPROF_PORT=%q is also PORT or METRICS_PORT: profiles have a port of their own", e.PprofPort))
 	}
 	return faults
 }

@@ -66,9 +66,10 @@ func TestLoadValidates(t *testing.T) {
 	t.Setenv("LOG_FORMAT", "xml")
 	t.Setenv("PRIVATE_ORIGINS", "maybe")
 	t.Setenv("METRICS_PORT", "8001")
+	t.Setenv("PPROF_PORT", "8001")
 	cfg := &testConfig{Environment: Environment{Port: "8001"}, Fault: errors.New("own fault")}
 	_, err := Load(cfg, "test", nil, io.Discard)
-	for _, want := range []string{"LOG_LEVEL", "LOG_FORMAT", "PRIVATE_ORIGINS", "METRICS_PORT", "own fault"} {
+	for _, want := range []string{"LOG_LEVEL", "LOG_FORMAT", "PRIVATE_ORIGINS", "METRICS_PORT", "PPROF_PORT", "own fault"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not name %s", err, want)
 		}

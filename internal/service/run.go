@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -26,6 +27,9 @@ type Options struct {
 	Listener net.Listener
 	// MetricsAddr moves /metrics to a listener of its own; "" leaves it with the rest.
 	MetricsAddr string
+	// PprofAddr is where Go's profiles are served, for instance
+	// "127.0.0.1:6060"; "" is nowhere. Whoever reads them sees into the process.
+	PprofAddr string
 
 	Handler  http.Handler
 	Logger   *slog.Logger
@@ -174,16 +178,27 @@ func Run(ctx context.Context, o Options) error {
 	handler := newOps(o)
 	servers := map[*http.Server]net.Listener{newServer(handler, o.Logger): listener}
 	o.Logger.Info("listening", "addr", listener.Addr().String(), "version", Version())
-	if o.MetricsAddr != "" {
-		l, err := listen(ctx, nil, o.MetricsAddr, "METRICS_PORT")
+	for _, side := range []struct {
+		message, addr, variable, path string
+		handler                       func() http.Handler
+	}{
+		{"serving metrics", o.MetricsAddr, "METRICS_PORT", "/metrics", func() http.Handler { return metricsHandler(o) }},
+		{"serving profiles", o.PprofAddr, "PPROF_PORT", "/debug/pprof/", profiles},
+	} {
+		if side.addr == "" {
+			continue
+		}
+		l, err := listen(ctx, nil, side.addr, side.variable)
 		if err != nil {
-			_ = listener.Close()
+			for _, l := range servers {
+				_ = l.Close()
+			}
 			return err
 		}
 		mux := http.NewServeMux()
-		mux.Handle("/metrics", metricsHandler(o))
+		mux.Handle(side.path, side.handler())
 		servers[newServer(mux, o.Logger)] = l
-		o.Logger.Info("serving metrics", "addr", l.Addr().String())
+		o.Logger.Info(side.message, "addr", l.Addr().String())
 	}
 
 	group, running := errgroup.WithContext(ctx)
@@ -222,6 +237,18 @@ func shutdown(ctx context.Context, server *http.Server, l net.Listener, log *slo
 		log.Warn("requests were cut off", "err", err, "drain", Drain.String())
 		_ = server.Close()
 	}
+}
+
+// profiles serves what net/http/pprof has. Importing that package also gives it
+// to http.DefaultServeMux, which nobody here serves.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 func listen(ctx context.Context, l net.Listener, addr, variable string) (net.Listener, error) {

@@ -268,6 +268,80 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Profiles are on a port of their own, and there only.
+func TestProfiles(t *testing.T) {
+	if addr := Port("6060").LocalAddr(); addr != "127.0.0.1:6060" || Port("").LocalAddr() != "" {
+		t.Errorf("PPROF_PORT=6060 listens on %q", addr)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log syncBuffer
+	o := testOptions(&log)
+	o.Listener, o.PprofAddr, o.MetricsAddr = listener, Port("0").LocalAddr(), "127.0.0.1:0"
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- Run(ctx, o) }()
+	status := func(addr, path string) int {
+		resp, err := http.Get("http://" + addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	main := listener.Addr().String()
+	status(main, "/healthz") // Run has told where it listens
+	addrs := make(map[string]string)
+	for line := range strings.Lines(log.String()) {
+		var entry struct{ Msg, Addr string }
+		if err := json.Unmarshal([]byte(line), &entry); err == nil {
+			addrs[entry.Msg] = entry.Addr
+		}
+	}
+	profiles, metrics := addrs["serving profiles"], addrs["serving metrics"]
+	for _, c := range []struct {
+		addr, path string
+		want       int
+	}{
+		{profiles, "/debug/pprof/", 200},
+		{profiles, "/debug/pprof/heap", 200},
+		{profiles, "/debug/pprof/cmdline", 200},
+		{profiles, "/metrics", 404},
+		{metrics, "/metrics", 200},
+		{metrics, "/debug/pprof/", 404},
+		{main, "/debug/pprof/", 404},
+		{main, "/metrics", 404},
+	} {
+		if got := status(c.addr, c.path); got != c.want {
+			t.Errorf("http://%s%s: %d, want %d", c.addr, c.path, got, c.want)
+		}
+	}
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// syncBuffer is a bytes.Buffer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // pipes is a listener in memory, so that connections live in virtual time.
 type pipes struct {
 	conns  chan net.Conn
