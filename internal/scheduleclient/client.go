@@ -47,11 +47,21 @@ type Client struct {
 	returned   digest // of the list that Channels has returned last
 	schedules  map[string]answer[Schedule]
 	storesTime bool // an answer had Store-Time
+	// paused has, by whether they write, until when requests are not sent that
+	// the schedule has had too many of.
+	paused map[bool]pause
+}
+
+// pause is what an answer 429 brings.
+type pause struct {
+	until time.Time
+	err   error
 }
 
 const (
 	timeout      = 5 * time.Second // of a request with its redirects and its answer's body
 	maxRedirects = 5
+	maxPause     = 30 * time.Second // however long a Retry-After is
 
 	maxList     = 64 << 20 // bytes, uncompressed, as the next two
 	maxSchedule = 32 << 20
@@ -79,6 +89,7 @@ func New(o Options) (*Client, error) {
 		apiKey:      o.APIKey,
 		inContainer: inContainer(),
 		schedules:   map[string]answer[Schedule]{},
+		paused:      map[bool]pause{},
 	}
 	transport := o.Transport
 	if transport == nil {

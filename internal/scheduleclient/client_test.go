@@ -526,3 +526,39 @@ func TestOverTCP(t *testing.T) {
 		t.Errorf("%+v, %v, %v", list, changed, err)
 	}
 }
+
+// Who is told that there were too many requests makes none for as long as that
+// says, of this kind, and no longer than is reasonable.
+func TestTooManyRequests(t *testing.T) {
+	for retryAfter, want := range map[string]time.Duration{
+		"6": 6 * time.Second, "86400": maxPause, "-1": time.Second, "soon": time.Second, "": time.Second, "0": 0,
+		"Sat, 01 Jan 2000 00:00:07 GMT": 7 * time.Second, "Sat, 01 Jan 1999 00:00:00 GMT": 0, // a bubble begins in 2000
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			writes := 0
+			c := newTestClient(t, "http://schedule:8001", serve(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					fmt.Fprint(w, "[]")
+					return
+				}
+				writes++
+				w.Header().Set("Retry-After", retryAfter)
+				w.WriteHeader(http.StatusTooManyRequests)
+			}))
+			begun := time.Now()
+			for writes < 2 && time.Since(begun) < time.Hour {
+				_, err := c.Playout().Append(t.Context(), "one", "x", nil)
+				if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusTooManyRequests {
+					t.Fatalf("append: %v", err)
+				}
+				if _, _, err := c.Channels(t.Context()); err != nil {
+					t.Fatalf("reading has its own count: %v", err)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			if waited := time.Since(begun) - 100*time.Millisecond; waited != max(want, 100*time.Millisecond) {
+				t.Errorf("Retry-After: %s: asked again after %s, want %s", retryAfter, waited, want)
+			}
+		})
+	}
+}

@@ -83,6 +83,7 @@ func (c *Client) refused(request *http.Request, response *http.Response) error {
 		Err:    errors.New(statusText(response)),
 		ours:   response.Header.Get(storeTime) != "",
 	}
+	defer c.pause(request, response, e)
 	channel := !strings.HasSuffix(request.URL.Path, "/channels")
 	switch {
 	case response.StatusCode == http.StatusNotFound && channel:

@@ -38,6 +38,9 @@ func get[T any](ctx context.Context, c *Client, path string, limit int64, last a
 	if conditional {
 		request.Header.Set("If-None-Match", last.etag)
 	}
+	if err := c.mayAsk(request); err != nil {
+		return last, err
+	}
 	sent := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -68,6 +71,38 @@ func get[T any](ctx context.Context, c *Client, path string, limit int64, last a
 	}
 	return now, nil
 }
+
+// mayAsk returns the refusal of an earlier request for as long as that asked
+// not to be repeated (RFC 9110, 10.2.3).
+func (c *Client) mayAsk(request *http.Request) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paused[writes(request)]; time.Now().Before(p.until) {
+		return p.err
+	}
+	return nil
+}
+
+// pause notes that an answer asks for fewer requests.
+func (c *Client) pause(request *http.Request, response *http.Response, refusal error) {
+	if response.StatusCode != http.StatusTooManyRequests {
+		return
+	}
+	after := time.Second
+	text := response.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		after = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		after = time.Until(at)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused[writes(request)] = pause{time.Now().Add(min(after, maxPause)), refusal}
+}
+
+// writes says whether a request is one of those that are counted by themselves:
+// the schedule slows down who writes with a wrong key, and lets them read.
+func writes(request *http.Request) bool { return request.Method != http.MethodGet }
 
 // redirect bounds redirects and keeps the key from other hosts: net/http sends
 // it to subdomains and other ports as well.

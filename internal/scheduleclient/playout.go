@@ -171,6 +171,9 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 	if c.apiKey != "" {
 		request.Header.Set("Authorization", "Bearer "+c.apiKey)
 	}
+	if err := c.mayAsk(request); err != nil {
+		return nil, refused, err
+	}
 	sent := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
