@@ -124,10 +124,12 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	service.WriteProblem(w, r, http.StatusMethodNotAllowed, "This can only be read: use GET or HEAD.")
 }
 
+var slateFiles = slate.Handler(service.WriteProblem)
+
 func slateFile(w http.ResponseWriter, r *http.Request) {
 	u := *r.URL
 	u.Path = "/" + chi.URLParam(r, "*")
 	file := *r
 	file.URL = &u
-	slate.Handler().ServeHTTP(w, &file)
+	slateFiles.ServeHTTP(w, &file)
 }

@@ -55,8 +55,9 @@ var contentTypes = map[string]string{
 }
 
 // Handler serves FS: GET and HEAD, with ranges, to any origin, for a cache to
-// keep as long as it likes.
-func Handler() http.Handler {
+// keep as long as it likes. What it can't serve is answered by refuse, with a
+// text that tells why; the answer must not be kept by caches.
+func Handler(refuse func(w http.ResponseWriter, r *http.Request, status int, detail string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -70,18 +71,17 @@ func Handler() http.Handler {
 			return
 		default:
 			h.Set("Allow", "GET, HEAD, OPTIONS")
-			h.Set("Cache-Control", "no-store")
-			http.Error(w, "the slate can only be read", http.StatusMethodNotAllowed)
+			refuse(w, r, http.StatusMethodNotAllowed, "The slate can only be read: use GET or HEAD.")
 			return
 		}
 		name := strings.TrimPrefix(r.URL.Path, "/")
 		contentType, known := contentTypes[path.Ext(name)]
-		if !known || !fs.ValidPath(name) {
-			notFound(w)
-			return
+		if known && fs.ValidPath(name) {
+			_, err := fs.Stat(files, name)
+			known = err == nil
 		}
-		if _, err := fs.Stat(files, name); err != nil {
-			notFound(w)
+		if !known {
+			refuse(w, r, http.StatusNotFound, "There is no such file in the slate.")
 			return
 		}
 		h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range")
@@ -89,9 +89,4 @@ func Handler() http.Handler {
 		h.Set("Content-Type", contentType)
 		http.ServeFileFS(w, r, files, name)
 	})
-}
-
-func notFound(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, "no such file in the slate", http.StatusNotFound)
 }

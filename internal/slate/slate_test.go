@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"consuo/internal/service"
 	"consuo/internal/slate"
 	"consuo/internal/testneeds"
 )
@@ -285,7 +286,7 @@ func TestPackedAudioTimestamps(t *testing.T) {
 
 func TestFFmpegDecodes(t *testing.T) {
 	ffmpeg := testneeds.Tool(t, "ffmpeg")
-	server := httptest.NewServer(slate.Handler())
+	server := httptest.NewServer(slate.Handler(service.WriteProblem))
 	defer server.Close()
 	for _, playlist := range slate.Playlists() {
 		cmd := exec.CommandContext(t.Context(), ffmpeg, "-nostdin", "-v", "warning", "-i", server.URL+"/"+playlist, "-f", "null", "-")
@@ -316,8 +317,8 @@ func TestHandler(t *testing.T) {
 		{"GET", "/v1/audio-aac/audio-0.aac", "", 200, -1, map[string]string{"Content-Type": "audio/aac"}},
 		{"GET", "/" + slate.EmptyVTT, "", 200, 8, map[string]string{"Content-Type": "text/vtt; charset=utf-8"}},
 		{"OPTIONS", "/v1/ts/360-0.ts", "", 204, 0, map[string]string{"Access-Control-Allow-Headers": "Range"}},
-		{"POST", "/v1/ts/360-0.ts", "", 405, -1, map[string]string{"Allow": "GET, HEAD, OPTIONS", "Cache-Control": "no-store"}},
-		{"GET", "/v1/ts/360-9.ts", "", 404, -1, map[string]string{"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}},
+		{"POST", "/v1/ts/360-0.ts", "", 405, -1, map[string]string{"Allow": "GET, HEAD, OPTIONS", "Content-Type": "application/problem+json", "Cache-Control": "no-store"}},
+		{"GET", "/v1/ts/360-9.ts", "", 404, -1, map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}},
 		{"GET", "/v1/ts/", "", 404, -1, nil},
 		{"GET", "/", "", 404, -1, nil},
 		{"GET", "/v1/../slate.go", "", 404, -1, nil},
@@ -328,7 +329,7 @@ func TestHandler(t *testing.T) {
 				r.Header.Set("Range", tc.byteRange)
 			}
 			w := httptest.NewRecorder()
-			slate.Handler().ServeHTTP(w, r)
+			slate.Handler(service.WriteProblem).ServeHTTP(w, r)
 			if w.Code != tc.status {
 				t.Errorf("status %d, want %d", w.Code, tc.status)
 			}
