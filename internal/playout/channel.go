@@ -28,8 +28,9 @@ const (
 	// keptProblems is how many problems status shows.
 	keptProblems = 20
 	// logProblemAgain is when a problem that lasts is logged again; mostLogged
-	// bounds how many are remembered for that.
-	logProblemAgain, mostLogged = 10 * time.Minute, 1000
+	// bounds how many are remembered for that, mostWarnings how many lines a
+	// minute a problem makes whose text is another one each time.
+	logProblemAgain, mostLogged, mostWarnings = 10 * time.Minute, 1000, 20
 	// keptCuts is how many cuts it shows.
 	keptCuts = 20
 )
@@ -42,7 +43,7 @@ type channel struct {
 	log *slog.Logger
 
 	view     atomic.Pointer[view] // what requests see; nil: nothing yet
-	asked    atomic.Int64         // latest request, Unix nanoseconds
+	asked    atomic.Int64         // latest request, as time since Engine.born
 	rendered atomic.Int64         // latest instant rendered, Unix nanoseconds
 	signal   chan struct{}        // wakes the goroutine; has room for one
 	// complete is the instant, Unix nanoseconds, up to which the log is known
@@ -62,7 +63,11 @@ type channel struct {
 	gone     chan struct{}           // closed by stop
 	problems []Problem               // the latest last
 	logged   map[[2]string]time.Time // when problems, by URI and text, were last logged
-	recent   []airedCut              // the latest last
+	warned   struct {                // lines that were logged and that were not, since then
+		since        time.Time
+		logged, left int
+	}
+	recent   []airedCut // the latest last
 	logState LogStatus
 	settings *playlog.Settings // of the log; the runner's, kept while asleep
 }
@@ -132,7 +137,7 @@ func (c *channel) wake() {
 
 // ask notes a request, and starts the channel if it sleeps.
 func (c *channel) ask() {
-	c.asked.Store(time.Now().UnixNano())
+	c.asked.Store(int64(time.Since(c.e.born)))
 	if c.view.Load() == nil {
 		c.start()
 	}
@@ -285,12 +290,29 @@ func (c *channel) problem(uri, text string) {
 		}
 		c.logged[what] = p.Time.Time
 		c.e.m.problems.Inc()
-		c.log.Warn("problem", "uri", p.URI.String(), "problem", p.Text.String())
+		c.warn(p)
 	}
 	c.problems = append(c.problems, p)
 	if extra := len(c.problems) - keptProblems; extra > 0 {
 		c.problems = slices.Delete(c.problems, 0, extra)
 	}
+}
+
+// warn logs a problem. c.mu is held.
+func (c *channel) warn(p Problem) {
+	w := &c.warned
+	if time.Since(w.since) > time.Minute {
+		if w.left > 0 {
+			c.log.Warn("more problems than are logged", "left_out", w.left)
+		}
+		w.since, w.logged, w.left = time.Now(), 0, 0
+	}
+	if w.logged == mostWarnings {
+		w.left++
+		return
+	}
+	w.logged++
+	c.log.Warn("problem", "uri", p.URI.String(), "problem", p.Text.String())
 }
 
 func (c *channel) report(uri, text string) {
@@ -347,7 +369,7 @@ func safely(step func() time.Duration) (wait time.Duration, err error) {
 func (c *channel) sleepy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.info.Config.AlwaysOn && time.Since(time.Unix(0, c.asked.Load())) > sleepAfter
+	return !c.info.Config.AlwaysOn && time.Since(c.e.born)-time.Duration(c.asked.Load()) > sleepAfter
 }
 
 // sleep takes the channel off: the log says what airs all the same, and the

@@ -53,7 +53,7 @@ type Engine struct {
 	refresh chan struct{}   // slots for reading schedules
 	life    context.Context // of Run: what channels and loads live in
 	started chan struct{}   // closed when life is set
-	born    time.Time
+	born    time.Time       // what passed since does not depend on the machine's date
 
 	mu       sync.Mutex
 	channels map[string]*channel // guarded by mu
@@ -105,8 +105,8 @@ func New(o Options) *Engine {
 		library:  newLibrary(o.Loader, o.Logger, m),
 		refresh:  make(chan struct{}, refreshes),
 		started:  make(chan struct{}),
-		channels: make(map[string]*channel),
 		born:     time.Now(),
+		channels: make(map[string]*channel),
 	}
 	o.Registerer.MustRegister(collector{e})
 	return e

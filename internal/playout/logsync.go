@@ -202,7 +202,7 @@ func (r *runner) catchUp(ctx context.Context) error {
 		return err
 	}
 	if page.ID != r.logID {
-		r.replaced(page)
+		r.lost(page)
 		return nil
 	}
 	cuts := page.Cuts
@@ -266,10 +266,10 @@ func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
 	r.show()
 }
 
-// replaced drops all that is known of the log, which is no more: the channel
+// lost drops all that is known of the log, which is no more: the channel
 // was made anew, or the store begins from nothing. Numbers go on above what
 // was published.
-func (r *runner) replaced(page playlog.Page) {
+func (r *runner) lost(page playlog.Page) {
 	r.floor = r.tl.Above(r.e.Now())
 	r.logSync = logSync{logID: page.ID, floor: r.floor, jumps: r.jumps}
 	r.heard(page)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -757,6 +758,92 @@ func TestEventsAirWhileTheLogHangs(t *testing.T) {
 			t.Errorf("%d of 19 events were on air at their time", onTime)
 		}
 	})
+}
+
+// TestReplacedTracksAreInTheLog: an engine that was started after the channel
+// settled knows what the others still serve.
+func TestReplacedTracksAreInTheLog(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.watch(30 * time.Second)
+		m, err := c.replicas[0].Multivariant(t.Context(), "one")
+		if err != nil || m.Settled {
+			t.Fatalf("settled with nothing scheduled, %v", err)
+		}
+		old := tracks(m)[0]
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, 4*time.Minute)} })
+		c.watch(30 * time.Second)
+		for range 2 { // the second time long after
+			c.replicas[1].stop()
+			c.launch(1, 0)
+			c.look()
+			for i, r := range c.replicas {
+				d, err := r.Playlist(t.Context(), "one", old)
+				if err != nil {
+					t.Fatalf("replica %d: %v", i, err)
+				}
+				c.observe(i, old, string(d.Body))
+			}
+			c.watch(58 * time.Minute)
+		}
+		time.Sleep(3 * time.Minute)
+		c.replicas[1].stop()
+		c.launch(1, 0)
+		c.look()
+		if _, err := c.replicas[1].Playlist(t.Context(), "one", old); !errors.Is(err, playout.ErrUnknownTrack) {
+			t.Errorf("after an hour: %v", err)
+		}
+	})
+}
+
+// rambling is a log that says something else each time, none of which is of use.
+type rambling struct {
+	playlog.Log
+	mu sync.Mutex
+	n  int
+}
+
+func (r *rambling) Read(context.Context, string, int64) (playlog.Page, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.n++
+	return playlog.Page{}, fmt.Errorf("invalid character %q", rune(r.n+0x4e00))
+}
+
+func (r *rambling) Append(ctx context.Context, channel, _ string, _ []playlog.Cut) (playlog.Page, error) {
+	return r.Read(ctx, channel, 0)
+}
+
+// TestProblemsWithoutEnd: what is logged of them is bounded, whatever they say.
+func TestProblemsWithoutEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var lines countingWriter
+		c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64)}
+		log := &rambling{Log: c.log}
+		s := newStation(t, func(o *playout.Options) {
+			o.Schedule, o.Loader, o.Log = c.station, c.station, log
+			o.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		c.replicas = []*replica{{Engine: s.Engine, stop: func() { cancel(); <-done }}}
+		c.edit(rand.New(rand.NewPCG(20, 21)))
+		c.watch(5 * time.Minute)
+		c.close()
+		if most := int64(6*20 + 20); lines > countingWriter(most) || log.n < 4*int(lines) {
+			t.Errorf("%d lines of %d problems in five minutes, want %d at most", lines, log.n, most)
+		}
+	})
+}
+
+// countingWriter counts what a logger writes, one line a time.
+type countingWriter int64
+
+func (w *countingWriter) Write(line []byte) (int, error) {
+	*w++
+	return len(line), nil
 }
 
 // TestReplicasSettleTogether: whoever loses the race plays with the winner's

@@ -41,6 +41,8 @@ type runner struct {
 	asked    map[string]time.Time // when assets that are needed soon were first asked for
 	retry    time.Time            // when a failed asset is worth asking for again; zero: none is
 	schedule snapshot             // of the step
+	retired  *view                // provisional tracks that were replaced before this engine was there
+	until    time.Time            // when these are gone
 	logSync                       // what is known of the log, and what it does not know yet
 }
 
@@ -224,6 +226,7 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	if page.Settings == nil {
 		return false
 	}
+	r.retired, r.until = r.replaced(ctx, page.Cuts)
 	r.use(page.Settings)
 	entries := r.resolve(ctx, page.Cuts)
 	if len(entries) == 0 {
@@ -240,6 +243,28 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	}
 	r.show()
 	return true
+}
+
+// replaced returns the provisional tracks of a channel that has settled less
+// than retirement ago, as far as its log is read: other engines go on with them.
+func (r *runner) replaced(ctx context.Context, cuts []playlog.Cut) (tracks *view, until time.Time) {
+	begins := func(c playlog.Cut) bool { return c.Settings != nil }
+	for from := 0; from < len(cuts); {
+		to := slices.IndexFunc(cuts[from+1:], begins)
+		if to < 0 {
+			break
+		}
+		to += from + 1
+		if begins(cuts[from]) && isSlate(cuts[from].Settings) && !isSlate(cuts[to].Settings) {
+			until = cuts[to].Start.Add(retirement)
+			r.use(cuts[from].Settings)
+			if entries := r.resolve(ctx, cuts[from:to]); len(entries) > 0 && r.e.Now().Before(until) {
+				tracks = newTracks(r.settings, timeline.New(entries, r.e.Window))
+			}
+		}
+		from = to
+	}
+	return tracks, time.Now().Add(until.Sub(r.e.Now()))
 }
 
 // wantsElse says whether a channel that began now would have something else on
@@ -606,8 +631,13 @@ func (r *runner) preload(ctx context.Context) (until time.Time) {
 
 // show publishes the timeline.
 func (r *runner) show() {
-	r.publish(newView(r.channel.view.Load(), r.id, r.settings, r.tl))
 	c := r.channel
+	before := c.view.Load()
+	v := newView(before, r.id, r.settings, r.tl)
+	if before == nil {
+		v.retired, v.until = r.retired, r.until
+	}
+	r.publish(v)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settings = r.settings

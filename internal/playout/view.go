@@ -35,6 +35,16 @@ type track struct {
 	mu       sync.Mutex // held while the document is made
 }
 
+// newTracks returns a view without a multivariant playlist.
+func newTracks(settings *playlog.Settings, tl *timeline.Timeline) *view {
+	v := &view{settings: settings, tracks: make(map[string]*track, len(settings.Tracks))}
+	for k, t := range settings.Tracks {
+		v.tracks[t.ID] = &track{index: k, settings: settings}
+		v.tracks[t.ID].tl.Store(tl)
+	}
+	return v
+}
+
 // newView returns what is shown after a view (nil: after nothing). Where the
 // timeline only goes on, tracks and their documents are taken over: what they
 // have published is still true.
@@ -45,11 +55,7 @@ func newView(before *view, channel string, settings *playlog.Settings, tl *timel
 		}
 		return before
 	}
-	v := &view{settings: settings, tracks: make(map[string]*track, len(settings.Tracks))}
-	for k, t := range settings.Tracks {
-		v.tracks[t.ID] = &track{index: k, settings: settings}
-		v.tracks[t.ID].tl.Store(tl)
-	}
+	v := newTracks(settings, tl)
 	if before != nil && before.settings == settings {
 		v.multivariant, v.retired, v.until = before.multivariant, before.retired, before.until
 		return v
