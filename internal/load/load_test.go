@@ -1,0 +1,290 @@
+package load
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// server is a live channel in virtual time: 4 s segments, two variants and an
+// audio rendition. Its faults are in the hooks, which get the time since its
+// start.
+type server struct {
+	begun  time.Time
+	shown  func(at time.Duration) time.Duration // the instant that its playlists are of
+	before func(at time.Duration, w http.ResponseWriter, r *http.Request) (done bool)
+	paths  map[string]int
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := time.Since(s.begun)
+	if s.before != nil && s.before(at, w, r) {
+		return
+	}
+	if s.shown != nil {
+		at = s.shown(at)
+	}
+	var body strings.Builder
+	if strings.HasPrefix(r.URL.Path, "/live/master") {
+		body.WriteString("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a,b\",NAME=\"x\",DEFAULT=YES,URI=\"audio.m3u8?channel=one\"\n" +
+			"#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"a,b\",AUDIO=\"a,b\"\nlow.m3u8?channel=one\n" +
+			"#EXT-X-STREAM-INF:BANDWIDTH=2,AUDIO=\"a,b\"\nhigh.m3u8?channel=one\n")
+	} else {
+		last := int(at / (4 * time.Second)) // segments that have ended
+		fmt.Fprintf(&body, "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-PROGRAM-DATE-TIME:%s\n",
+			100+last, s.begun.Add(time.Duration(last-3)*4*time.Second).Format(time.RFC3339Nano))
+		for i := range 3 {
+			fmt.Fprintf(&body, "#EXTINF:4.000,\n%d.ts\n", last+i)
+		}
+	}
+	tag := `"` + strconv.Itoa(int(at/(4*time.Second))) + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("X-Cache-Status", "HIT")
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if r.Header.Get("Accept-Encoding") == "gzip" {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		_, _ = z.Write([]byte(body.String()))
+		return
+	}
+	_, _ = w.Write([]byte(body.String()))
+}
+
+// pipes is a listener whose connections are made in memory.
+type pipes struct {
+	accept chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accept:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	p.accept <- there
+	return here, nil
+}
+
+// under returns the report of a load on a server.
+func under(t *testing.T, s *server, change func(*Options)) (r Report) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s.begun = time.Now()
+		p := &pipes{make(chan net.Conn), make(chan struct{})}
+		h := &http.Server{Handler: s}
+		go func() { _ = h.Serve(p) }()
+		defer h.Close()
+		o := Options{Base: "http://here", Channels: []string{"one"}, Players: 1, For: time.Minute}
+		if change != nil {
+			change(&o)
+		}
+		if err := o.complete(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(500 * time.Millisecond) // between two changes
+		var err error
+		if r, err = run(t.Context(), o, p.dial); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return r
+}
+
+// A player on a healthy channel reads the multivariant playlist, and then two
+// playlists every 4 s.
+func TestPlayer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Options)
+		want   map[string]int64
+	}{
+		{"plain", nil, map[string]int64{"200": 1 + 2*15}},
+		{"gzip", func(o *Options) { o.Gzip = true }, map[string]int64{"200": 1 + 2*15}},
+		{"ten", func(o *Options) { o.Players, o.RampUp = 10, 40*time.Second }, map[string]int64{"200": 10 + 2*(15+14+13+12+11+10+9+8+7+6)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := under(t, &server{}, c.change)
+			if fmt.Sprint(r.Status) != fmt.Sprint(c.want) || r.Err() != nil {
+				t.Errorf("%v, %v", r.Status, r.Err())
+			}
+			if r.HitRatio() != 1 || r.Bytes == 0 || r.Seconds != 60 || r.PerSecond != float64(r.Requests)/60 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// What has not changed is asked for again after half a target duration.
+func TestUnchanged(t *testing.T) {
+	s := &server{shown: func(at time.Duration) time.Duration { return at.Truncate(8 * time.Second) }}
+	r := under(t, s, func(o *Options) { o.Conditional = true })
+	// From 0.5 s on: new at 0.5, the same at 4.5 and 6.5, new at 8.5, and so on.
+	if r.Status["304"] != 2*2*7 || r.Status["200"] != 1+2*8 {
+		t.Errorf("%v", r.Status)
+	}
+	if r.NotModified.Count != r.Status["304"] || r.Media.Count != 2*8 || r.Multivariant.Count != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		server server
+		want   string // of the error; "" for none
+	}{
+		{"late", server{shown: func(at time.Duration) time.Duration { return at - 6*time.Second }}, "late playlists: "},
+		{"stale", server{shown: func(at time.Duration) time.Duration { return min(at, 30*time.Second) }}, "stale playlists: "},
+		{"backward", server{shown: func(at time.Duration) time.Duration {
+			if at > 30*time.Second && at < 35*time.Second {
+				return at - 8*time.Second
+			}
+			return at
+		}}, "backward playlists: "},
+		{"503", server{before: func(at time.Duration, w http.ResponseWriter, _ *http.Request) bool {
+			if at > 30*time.Second && at < 40*time.Second {
+				w.WriteHeader(503)
+				return true
+			}
+			return false
+		}}, "status 503: "},
+		{"hangs", server{before: func(at time.Duration, _ http.ResponseWriter, r *http.Request) bool {
+			if at > 28*time.Second && at < 29*time.Second {
+				<-r.Context().Done()
+			}
+			return false
+		}}, "timeout: 1"},
+		{"closes", server{before: func(_ time.Duration, w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Connection", "close")
+			return false
+		}}, ""},
+		{"cuts off", server{before: func(at time.Duration, _ http.ResponseWriter, _ *http.Request) bool {
+			if at > 30*time.Second && at < 33*time.Second {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}}, "connection closed: "},
+		{"no playlist", server{before: func(at time.Duration, w http.ResponseWriter, r *http.Request) bool {
+			return at > 30*time.Second && at < 33*time.Second
+		}}, "no media playlist: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := under(t, &c.server, nil).Err()
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, not %q", err, c.want)
+			}
+		})
+	}
+}
+
+// At a constant rate a server that stands still for a while does not get away
+// with one slow answer for each connection.
+func TestRate(t *testing.T) {
+	s := &server{before: func(at time.Duration, _ http.ResponseWriter, _ *http.Request) bool {
+		if at > 30*time.Second && at < 36*time.Second {
+			time.Sleep(36*time.Second - at)
+		}
+		return false
+	}}
+	r := under(t, s, func(o *Options) { o.Rate, o.Players = 100, 10 })
+	if r.Requests != 6000 || r.Status["200"] != 6000 {
+		t.Errorf("%d requests: %v", r.Requests, r.Status)
+	}
+	// 600 of them were due while it stood.
+	if r.Latency.P50 > 1 || r.Latency.P99 < 5000 || math.Abs(r.Latency.Max-6000) > 20 || math.Abs(r.Latency.P90-100) > 200 {
+		t.Errorf("%+v", r.Latency)
+	}
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	for address, want := range map[string]error{
+		"127.0.0.1:80": nil, "127.1.2.3:80": nil, "[::1]:80": nil, "[::ffff:127.0.0.1]:80": nil,
+		"10.0.0.1:80": errRemote, "[2001:db8::1]:80": errRemote, "0.0.0.0:80": errRemote,
+	} {
+		if err := loopbackOnly("tcp", address, nil); !errors.Is(err, want) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	_, err := Run(t.Context(), Options{Base: "http://192.0.2.1", Channels: []string{"one"}, Players: 1, For: time.Second})
+	if !errors.Is(err, errRemote) {
+		t.Errorf("a server elsewhere: %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	good := Options{Base: "http://127.0.0.1:8000", Channels: []string{"one"}, Players: 1, For: time.Second}
+	for name, change := range map[string]func(*Options){
+		"no base":      func(o *Options) { o.Base = "127.0.0.1:8000" },
+		"https":        func(o *Options) { o.Base = "https://127.0.0.1" },
+		"no channel":   func(o *Options) { o.Channels = nil },
+		"no players":   func(o *Options) { o.Players = 0 },
+		"no time":      func(o *Options) { o.For = 0 },
+		"long ramp-up": func(o *Options) { o.RampUp = time.Minute },
+		"no id":        func(o *Options) { o.Path = "/live/master.m3u8" },
+	} {
+		o := good
+		change(&o)
+		if _, err := Run(t.Context(), o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	h := new(histogram)
+	for i := range 10_000 {
+		h.add(time.Duration(i+1) * 100 * time.Microsecond) // to 1 s
+	}
+	q := h.quantiles()
+	for _, c := range []struct{ got, want float64 }{{q.P50, 500}, {q.P90, 900}, {q.P99, 990}, {q.P999, 999}, {q.Max, 1000}, {q.Mean, 500}} {
+		if math.Abs(c.got/c.want-1) > 1.0/fine {
+			t.Errorf("%g, not %g: %+v", c.got, c.want, q)
+		}
+	}
+	for n := range int64(1 << 20) {
+		if b := bucket(n); upper(b) < n || b > 0 && upper(b-1) >= n {
+			t.Fatalf("%d is in bucket %d, to %d", n, b, upper(b))
+		}
+	}
+	h.add(1000 * time.Hour)
+	if h.quantiles().Max != 3.6e9 {
+		t.Errorf("%+v", h.quantiles())
+	}
+}
+
+func TestParse(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "html": "<html>", "nothing": "#EXTM3U\n", "target": "#EXTM3U\n#EXT-X-TARGETDURATION:x\n", "length": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:a,\n",
+	} {
+		if p, err := parse(text); err == nil {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	for name, want := range map[string]string{"A": "1", "B": "x=1,y", "C": "", "D": "z"} {
+		if got := attribute(`A=1,B="x=1,y", D=z`, name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
