@@ -462,7 +462,7 @@ func TestCaching(t *testing.T) {
 	s := evaluate(t, nil)
 	policy := at(t, s.resources["PlaylistCachePolicy"], "CachePolicyConfig")
 	w := httptest.NewRecorder()
-	file := slate.Handler()
+	file := slate.Handler(service.WriteProblem)
 	file.ServeHTTP(w, httptest.NewRequest("GET", found(t, "internal/slate/slate_test.go", `"(/[a-z0-9/-]+\.ts)"`), nil))
 	longest := regexp.MustCompile(`max-age=(\d+)`).FindStringSubmatch(w.Header().Get("Cache-Control"))
 	if longest == nil || number(t, policy, "MaxTTL") < number(t, longest[1]) {
