@@ -21,6 +21,8 @@ export interface RequestOptions {
   method?: string;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, with the Content-Type in headers. */
+  raw?: Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal;
   /** Milliseconds until the request is given up; default 10 s. */
@@ -39,14 +41,15 @@ export function apiURL(path: string): string {
 
 /** Sends a request; resolves with every answer of 2xx and 304, rejects with ApiError or AbortError. */
 export async function request(path: string, options: RequestOptions = {}): Promise<Response> {
-  const { method = "GET", body, headers = {}, signal, timeout = 10_000 } = options;
+  const { method = "GET", body, raw, headers = {}, signal, timeout = 10_000 } = options;
   const limit = AbortSignal.timeout(timeout);
   const init: RequestInit = {
     method,
     headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
     signal: signal ? AbortSignal.any([signal, limit]) : limit,
   };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (raw !== undefined) init.body = raw;
+  else if (body !== undefined) init.body = JSON.stringify(body);
   let response: Response;
   try {
     response = await fetch(apiURL(path), init);
