@@ -1,5 +1,5 @@
 // Package awstest holds deploy/aws to the code: the CloudFormation template is
-// evaluated as AWS would do it, for each combination of its conditions, and its
+// evaluated as AWS would do it, under each pair of its conditions, and its
 // ports, paths, variables, times and security groups are compared with what
 // the services are. The task definitions must be the template's, and the guide
 // may name only what the template has.

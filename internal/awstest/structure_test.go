@@ -1,9 +1,12 @@
 package awstest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,29 +33,24 @@ var variants = []map[string]any{
 }
 
 // Every Ref, GetAtt, Sub, If, FindInMap and DependsOn of the template resolves
-// in every combination of its conditions.
+// under every pair of variants. No function hangs on more than two conditions.
 func TestEveryReferenceResolves(t *testing.T) {
 	tmpl := load(t)
 	turned := map[string][2]bool{} // each condition has been false, and true
-	for chosen := range 1 << len(variants) {
-		given := map[string]any{}
-		for i, v := range variants {
-			if chosen>>i&1 == 1 {
-				maps.Copy(given, v)
+	for _, first := range append(variants, nil) {
+		for _, second := range append(variants, nil) {
+			given := map[string]any{}
+			maps.Copy(given, first)
+			maps.Copy(given, second)
+			s, err := tmpl.evaluate(given)
+			if err != nil {
+				t.Fatalf("with %v: %v", given, err)
 			}
-		}
-		s, err := tmpl.evaluate(given)
-		if err != nil {
-			t.Fatalf("with %v: %v", given, err)
-		}
-		for name, v := range s.conditions {
-			seen := turned[name]
-			if v {
-				seen[1] = true
-			} else {
-				seen[0] = true
+			for name, v := range s.conditions {
+				seen := turned[name]
+				seen[0], seen[1] = seen[0] || !v, seen[1] || v
+				turned[name] = seen
 			}
-			turned[name] = seen
 		}
 	}
 	for name, seen := range turned {
@@ -135,6 +133,119 @@ func TestNothingIsUnused(t *testing.T) {
 	slices.Sort(shown)
 	if all := slices.Sorted(maps.Keys(tmpl.parameters)); !slices.Equal(all, shown) {
 		t.Errorf("the console's groups have the parameters\n%v, the template\n%v", shown, all)
+	}
+}
+
+// kinds are the types of resources that properties name.
+var kinds = map[string]string{
+	"AllocationId":          "AWS::EC2::EIP",
+	"CachePolicyId":         "AWS::CloudFront::CachePolicy",
+	"Cluster":               "AWS::ECS::Cluster",
+	"DBSubnetGroupName":     "AWS::RDS::DBSubnetGroup",
+	"ExecutionRoleArn":      "AWS::IAM::Role",
+	"FunctionARN":           "AWS::CloudFront::Function",
+	"GatewayId":             "AWS::EC2::InternetGateway",
+	"InternetGatewayId":     "AWS::EC2::InternetGateway",
+	"ListenerArn":           "AWS::ElasticLoadBalancingV2::Listener",
+	"LoadBalancerArn":       "AWS::ElasticLoadBalancingV2::LoadBalancer",
+	"NamespaceId":           "AWS::ServiceDiscovery::PrivateDnsNamespace",
+	"NatGatewayId":          "AWS::EC2::NatGateway",
+	"RegistryArn":           "AWS::ServiceDiscovery::Service",
+	"RouteTableId":          "AWS::EC2::RouteTable",
+	"RouteTableIds":         "AWS::EC2::RouteTable",
+	"ScalingTargetId":       "AWS::ApplicationAutoScaling::ScalableTarget",
+	"SecurityGroups":        "AWS::EC2::SecurityGroup",
+	"SourceSecurityGroupId": "AWS::EC2::SecurityGroup",
+	"SubnetId":              "AWS::EC2::Subnet",
+	"SubnetIds":             "AWS::EC2::Subnet",
+	"Subnets":               "AWS::EC2::Subnet",
+	"TargetGroupArn":        "AWS::ElasticLoadBalancingV2::TargetGroup",
+	"TaskDefinition":        "AWS::ECS::TaskDefinition",
+	"VPCSecurityGroups":     "AWS::EC2::SecurityGroup",
+	"Vpc":                   "AWS::EC2::VPC",
+	"VpcId":                 "AWS::EC2::VPC",
+}
+
+// A property names a resource of the type that it is for.
+func TestReferencesAreOfTheRightKind(t *testing.T) {
+	for _, given := range []map[string]any{{"NatGateways": "none"}, {"NatGateways": "two"}} {
+		s := evaluate(t, given)
+		var walk func(owner, key string, v any)
+		walk = func(owner, key string, v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for key, item := range v {
+					walk(owner, key, item)
+				}
+			case []any:
+				for _, item := range v {
+					walk(owner, key, item)
+				}
+			case string:
+				resource, _, _ := strings.Cut(v, ".")
+				if want := kinds[key]; want != "" && s.template.resources[resource]["Type"] != want {
+					t.Errorf("%s: %s is %s, which is no %s", owner, key, v, want)
+				}
+			}
+		}
+		for name, r := range s.resources {
+			walk(name, "", r)
+		}
+	}
+}
+
+// Two zones; the load balancer's subnets lead to the internet, those of the
+// tasks to it through NAT gateways as the parameter says.
+func TestNetwork(t *testing.T) {
+	gateways := map[string][]any{"none": {"InternetGateway", "InternetGateway"}, "one": {"NatGatewayA", "NatGatewayA"}, "two": {"NatGatewayA", "NatGatewayB"}}
+	for count, ways := range gateways {
+		s := evaluate(t, map[string]any{"NatGateways": count})
+		table := map[any]any{} // by subnet
+		way := map[any]any{}   // by table
+		for _, r := range s.resources {
+			if r["SubnetId"] != nil && r["RouteTableId"] != nil {
+				table[r["SubnetId"]] = r["RouteTableId"]
+			}
+			if r["DestinationCidrBlock"] == "0.0.0.0/0" {
+				way[r["RouteTableId"]] = cmp.Or(r["NatGatewayId"], r["GatewayId"])
+			}
+		}
+		var ranges []netip.Prefix
+		for i, zone := range []string{"A", "B"} {
+			for subnet, want := range map[string]any{"PublicSubnet" + zone: "InternetGateway", "TaskSubnet" + zone: ways[i]} {
+				r := s.resources[subnet]
+				if got := way[table[subnet]]; got != want {
+					t.Errorf("%s NAT gateways: %s leads to %v, want %v", count, subnet, got, want)
+				}
+				if want := "eu-north-1" + strings.ToLower(zone); r["AvailabilityZone"] != want {
+					t.Errorf("%s is in %v, want %s", subnet, r["AvailabilityZone"], want)
+				}
+				p, err := netip.ParsePrefix(text(t, r, "CidrBlock"))
+				if err != nil || p.Bits() != 24 || !netip.MustParsePrefix(text(t, s.resources["Vpc"], "CidrBlock")).Overlaps(p) ||
+					slices.ContainsFunc(ranges, p.Overlaps) {
+					t.Errorf("%s has %v, %v", subnet, r["CidrBlock"], err)
+				}
+				ranges = append(ranges, p)
+			}
+			if gateway := s.resources["NatGateway"+zone]; gateway != nil && (gateway["SubnetId"] != "PublicSubnet"+zone || gateway["AllocationId"] != "NatAddress"+zone+".AllocationId") {
+				t.Errorf("the NAT gateway of zone %s: %v", zone, gateway)
+			}
+		}
+		if r := s.resources["Vpc"]; r["EnableDnsSupport"] != true || r["EnableDnsHostnames"] != true {
+			t.Errorf("private names need DNS: %v", r)
+		}
+		for resource, keys := range map[string][]any{
+			"LoadBalancer": {"Subnets"}, "DatabaseSubnets": {"SubnetIds"},
+			"EngineService": {"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"}, "ScheduleService": {"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"},
+		} {
+			kind := "TaskSubnet"
+			if resource == "LoadBalancer" {
+				kind = "PublicSubnet"
+			}
+			if got := at(t, s.resources[resource], keys...); !reflect.DeepEqual(got, []any{kind + "A", kind + "B"}) {
+				t.Errorf("%s is in %v", resource, got)
+			}
+		}
 	}
 }
 

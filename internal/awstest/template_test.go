@@ -1,9 +1,11 @@
 package awstest
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -414,9 +416,17 @@ func (s *stack) call(name string, argument any) any {
 	case name == "Fn::GetAZs":
 		return []any{"eu-north-1a", "eu-north-1b", "eu-north-1c"}
 	case name == "Fn::Cidr" && len(args) == 3:
+		whole, err := netip.ParsePrefix(fmt.Sprint(s.resolve(args[0])))
+		count, isCount := args[1].(int)
+		bits, isBits := args[2].(int)
+		if err != nil || !isCount || !isBits {
+			break
+		}
 		var out []any
-		for i := range args[1].(int) {
-			out = append(out, fmt.Sprintf("range %d of %v", i, s.resolve(args[0])))
+		base := binary.BigEndian.Uint32(whole.Addr().AsSlice())
+		for i := range count {
+			start := binary.BigEndian.AppendUint32(nil, base+uint32(i)<<bits)
+			out = append(out, netip.PrefixFrom(netip.AddrFrom4([4]byte(start)), 32-bits).String())
 		}
 		return out
 	}

@@ -57,6 +57,29 @@ var (
 // fails if the environment has CI=true.
 func URL(t testing.TB) string {
 	t.Helper()
+	name := strings.ToLower("t" + rand.Text()[:12])
+	create(t, name, "CREATE DATABASE "+name)
+	return running.url("postgres", name)
+}
+
+// WithPassword creates an empty database that belongs to a user of its own, as
+// on a server that one rents, and returns its DATABASE_URL, which lacks the
+// password that the server asks for.
+func WithPassword(t testing.TB) (databaseURL, password string) {
+	t.Helper()
+	name := strings.ToLower("t" + rand.Text()[:12])
+	password = rand.Text()
+	create(t, name,
+		"DO $$ BEGIN CREATE ROLE "+withPassword+"; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$",
+		"CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"' IN ROLE "+withPassword,
+		"CREATE DATABASE "+name+" OWNER "+name)
+	return running.url(name, name), password
+}
+
+// create makes a database by statements, and drops it and the role of that name
+// at the end of the test.
+func create(t testing.TB, name string, statements ...string) {
+	t.Helper()
 	bin := binaries()
 	if bin == "" {
 		testneeds.Tool(t, "initdb") // is not there: says so
@@ -65,26 +88,33 @@ func URL(t testing.TB) string {
 	if failure != nil {
 		t.Fatal(failure)
 	}
-	name := "t" + strings.ToLower(rand.Text()[:12])
-	admin, err := sql.Open("pgx", running.url("postgres"))
+	admin, err := sql.Open("pgx", running.url("postgres", "postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	for _, statement := range statements {
+		if _, err := admin.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if _, err := admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
+		if _, err := admin.ExecContext(context.Background(), "DROP ROLE IF EXISTS "+name); err != nil {
+			t.Error(err)
+		}
 		_ = admin.Close()
 	})
-	return running.url(name)
 }
 
-func (s *server) url(database string) string {
-	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
+func (s *server) url(user, database string) string {
+	return "postgres://" + user + "@/" + database + "?host=" + url.QueryEscape(s.dir)
 }
+
+// withPassword is the role of those who have to show a password; everybody
+// else is let in.
+const withPassword = "with_password"
 
 // binaries is the folder of initdb and postgres, "" if they are not installed.
 // Debian keeps them out of PATH.
@@ -126,6 +156,10 @@ func start(bin string) (*server, error) {
 	initdb.SysProcAttr = attributes
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	rules := "local all +" + withPassword + " scram-sha-256\nlocal all all trust\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(rules), 0o644); err != nil {
+		return nil, err
 	}
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "timezone=Asia/Kathmandu")

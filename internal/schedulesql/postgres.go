@@ -72,7 +72,7 @@ func postgresError(config *pgx.ConnConfig, err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "28P01", "28000": // invalid_password, invalid_authorization_specification
-			hint = "; check user and password in DATABASE_URL, and whether the server wants sslmode=require"
+			hint = "; check user and password in DATABASE_URL (or the password in PGPASSWORD), and whether the server wants sslmode=require"
 		case "3D000": // invalid_catalog_name
 			hint = "; create the database first: createdb " + config.Database
 		case "42501": // insufficient_privilege

@@ -31,6 +31,21 @@ func openURL(t testing.TB, url string) *Store {
 	return s
 }
 
+// A URL without a password is completed by PGPASSWORD, which a container gets
+// from a secret that nobody has to put into the URL (deploy/aws).
+func TestPasswordFromEnvironment(t *testing.T) {
+	url, password := pgtest.WithPassword(t)
+	t.Setenv("PGPASSWORD", password+"x")
+	if s, err := Open(t.Context(), url); err == nil {
+		_ = s.Close()
+		t.Error("the server lets in a wrong password, so this test proves nothing")
+	} else if !strings.Contains(err.Error(), "PGPASSWORD") || strings.Contains(err.Error(), password) {
+		t.Errorf("got %v", err)
+	}
+	t.Setenv("PGPASSWORD", password)
+	makeChannel(t, openURL(t, url), "one")
+}
+
 // Replicas start at the same time on an empty database, and write over each
 // other through stores of their own.
 func TestReplicas(t *testing.T) {
