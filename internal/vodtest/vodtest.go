@@ -1,0 +1,168 @@
+// Package vodtest makes films for benchmarks: an origin in memory whose every
+// asset has five videos and two audios of their own, long and with names, digits
+// and tags as packagers write them.
+package vodtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Segment is how long a segment of video lasts; those of audio last about as
+// long.
+const Segment = 4 * time.Second
+
+// Origin serves films, at http://vod.example/NAME/master.m3u8 for every NAME
+// that has no slash. It is an http.Handler, and an http.RoundTripper that needs
+// no network. Its playlists have been made before the first request.
+type Origin struct {
+	segments int
+	files    map[string][]byte // by file name, with nameMark for the film's name
+}
+
+// nameMark stands for the name of the film in Origin.files.
+const nameMark = "@NAME@"
+
+// New returns an origin of films that last so long, 4 s a segment.
+func New(length time.Duration) *Origin {
+	o := &Origin{segments: int(length / Segment), files: make(map[string][]byte)}
+	var wait sync.WaitGroup
+	for i, t := range tracks {
+		body := new([]byte)
+		wait.Go(func() { *body = o.media(t, i) })
+		defer func() { o.files[t.name+".m3u8"] = *body }()
+	}
+	wait.Wait()
+	o.files["master.m3u8"] = master()
+	return o
+}
+
+// URL returns the address of a film.
+func URL(name string) string { return "http://vod.example/" + name + "/master.m3u8" }
+
+// Files returns the playlists of a film by file name.
+func (o *Origin) Files(name string) map[string][]byte {
+	files := make(map[string][]byte)
+	for file := range o.files {
+		files[file] = o.file(name, file)
+	}
+	return files
+}
+
+func (o *Origin) file(name, file string) []byte {
+	return bytes.ReplaceAll(o.files[file], []byte(nameMark), []byte(name))
+}
+
+func (o *Origin) find(path string) []byte {
+	name, file, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || o.files[file] == nil {
+		return nil
+	}
+	return o.file(name, file)
+}
+
+// ServeHTTP implements http.Handler.
+func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := o.find(r.URL.Path)
+	if body == nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	_, _ = w.Write(body)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (o *Origin) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := &http.Response{
+		StatusCode: http.StatusOK, Request: r, Body: http.NoBody,
+		Header: http.Header{"Access-Control-Allow-Origin": {"*"}},
+	}
+	if r.Method == http.MethodHead {
+		return answer, nil
+	}
+	body := o.find(r.URL.Path)
+	if body == nil {
+		answer.StatusCode = http.StatusNotFound
+		return answer, nil
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, nil
+}
+
+// track is a playlist of every film.
+type track struct {
+	name      string
+	height    int // 0: audio
+	bandwidth int
+	language  string
+	segment   func(i int) string // the lines of a segment, but for EXTINF
+}
+
+var tracks = []track{
+	{name: "v1080", height: 1080, bandwidth: 5_800_000, segment: func(i int) string {
+		return fmt.Sprintf("https://cdn.vod.example/assets/2026/"+nameMark+"/cmaf/video/1080p_5800k/segment-%05d.m4s", i+1)
+	}},
+	{name: "v720", height: 720, bandwidth: 3_200_000, segment: func(i int) string { // a token per segment
+		sum := sha256.Sum256([]byte(strconv.Itoa(i)))
+		return fmt.Sprintf("video/720p_3200k/segment-%05d.m4s?exp=1798761600&sig=%s", i+1, hex.EncodeToString(sum[:16]))
+	}},
+	{name: "v540", height: 540, bandwidth: 2_000_000, segment: func(i int) string { // one file
+		return fmt.Sprintf("#EXT-X-BYTERANGE:%d@%d\nvideo/540p_2000k/"+nameMark+"-single-file-with-all-segments.mp4",
+			990_000+i*7919%20_011, 1000+i*1_000_000)
+	}},
+	{name: "v360", height: 360, bandwidth: 900_000, segment: func(i int) string {
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * Segment)
+		return fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\nhttps://cdn.vod.example/assets/2026/"+nameMark+"/cmaf/video/360p_900k/%d.m4s",
+			at.Format("2006-01-02T15:04:05.000Z"), 90_000*int(Segment/time.Second)*i)
+	}},
+	{name: "v240", height: 240, bandwidth: 400_000, segment: func(i int) string {
+		return fmt.Sprintf("https://cdn.vod.example/assets/2026/"+nameMark+"/cmaf/video/240p_400k/segment-%d.m4s", i)
+	}},
+	{name: "a-en", bandwidth: 128_000, language: "en", segment: func(i int) string {
+		return fmt.Sprintf("https://cdn.vod.example/assets/2026/"+nameMark+"/cmaf/audio/en_128k_stereo/segment-%05d.m4s", i+1)
+	}},
+	{name: "a-sv", bandwidth: 128_000, language: "sv", segment: func(i int) string {
+		return fmt.Sprintf("https://cdn.vod.example/assets/2026/"+nameMark+"/cmaf/audio/sv_128k_stereo/segment-%05d.m4s", i+1)
+	}},
+}
+
+func master() []byte {
+	b := []byte("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")
+	for _, t := range tracks {
+		if t.height == 0 {
+			b = fmt.Appendf(b, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"%s\",NAME=\"%[1]s\",AUTOSELECT=YES,CHANNELS=\"2\",URI=\"%s.m3u8\"\n", t.language, t.name)
+		}
+	}
+	for _, t := range tracks {
+		if t.height > 0 {
+			b = fmt.Appendf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=%dx%d,FRAME-RATE=25.000,AUDIO=\"aac\"\n%s.m3u8\n",
+				t.bandwidth, t.height*16/9, t.height, t.name)
+		}
+	}
+	return b
+}
+
+// media writes a playlist. Audio is cut where frames of 1,024 samples at 48 kHz
+// end.
+func (o *Origin) media(t track, index int) []byte {
+	b := fmt.Appendf(nil, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:5\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"init-%d.mp4\"\n", index)
+	frames := func(i int) int { return (i*int(Segment/time.Second)*48_000 + 512) / 1024 }
+	for i := range o.segments {
+		digits := "4.000000"
+		if t.height == 0 {
+			digits = strconv.FormatFloat(float64((frames(i+1)-frames(i))*1024)/48_000, 'f', 6, 64)
+		}
+		b = fmt.Appendf(b, "#EXTINF:%s,\n%s\n", digits, t.segment(i))
+	}
+	return append(b, "#EXT-X-ENDLIST\n"...)
+}
