@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 )
 
 // leaveOut takes the variants and renditions out of p whose playlists failed,
 // and the variants that would have no sound or picture without them. It is the
 // failure itself that comes back where nothing worth playing would be left.
-func leaveOut(p *hls.Presentation, failed map[string]*Error) error {
+func leaveOut(p *packed.Presentation, failed map[string]*Error) error {
 	mv := p.Multivariant
 	wanted := mv.Variants[mv.Primary()]
 

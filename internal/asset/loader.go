@@ -5,6 +5,7 @@
 package asset
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -110,7 +112,7 @@ func (l *Loader) checkRedirect(next *http.Request, via []*http.Request) error {
 // left out with a warning, as players do, if the asset is still whole without
 // it. A failure that may pass fails the load: what is loaded now may be on air
 // for hours. Errors are *Error.
-func (l *Loader) Load(ctx context.Context, uri string) (*hls.Presentation, error) {
+func (l *Loader) Load(ctx context.Context, uri string) (*packed.Presentation, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.LoadTimeout)
 	defer cancel()
 	p, todo, err := l.open(ctx, uri)
@@ -139,7 +141,7 @@ func (l *Loader) Load(ctx context.Context, uri string) (*hls.Presentation, error
 			if err != nil {
 				return err
 			}
-			if segments += len(m.Segments); segments > l.options.MaxSegments {
+			if segments += m.Len(); segments > l.options.MaxSegments {
 				return &Error{Kind: TooLarge, URL: Redact(p.URL),
 					Err: fmt.Errorf("its media playlists have more than %d segments", l.options.MaxSegments)}
 			}
@@ -155,6 +157,7 @@ func (l *Loader) Load(ctx context.Context, uri string) (*hls.Presentation, error
 			return nil, err
 		}
 	}
+	p.Finish()
 	return p, nil
 }
 
@@ -170,18 +173,18 @@ func (l *Loader) Duration(ctx context.Context, uri string) (time.Duration, error
 	}
 	primary := p.Multivariant.Variants[p.Multivariant.Primary()].URI
 	if len(todo) == 0 {
-		return p.Media[primary].Duration(), nil
+		return p.Media[primary].Total(), nil
 	}
 	m, err := l.media(ctx, p.Multivariant, primary)
 	if err != nil {
 		return 0, err
 	}
-	return m.Duration(), nil
+	return m.Total(), nil
 }
 
 // open fetches the playlist at uri. todo are the media playlists that it
 // names, each once; none if it is one itself.
-func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, todo []string, err error) {
+func (l *Loader) open(ctx context.Context, uri string) (p *packed.Presentation, todo []string, err error) {
 	var mv *hls.Multivariant
 	var media *hls.Media
 	err = l.fetch(ctx, uri, func(base string, body []byte) (err error) {
@@ -191,7 +194,7 @@ func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, tod
 	if err != nil {
 		return nil, nil, err
 	}
-	p = &hls.Presentation{URL: uri, Multivariant: mv, Media: make(map[string]*hls.Media)}
+	p = &packed.Presentation{URL: uri, Multivariant: mv, Media: make(map[string]*packed.Media)}
 	if media != nil {
 		if err := checkMedia(uri, media); err != nil {
 			return nil, nil, err
@@ -202,7 +205,7 @@ func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, tod
 			IndependentSegments: media.IndependentSegments,
 			Variants:            []hls.Variant{{URI: media.URL}},
 		}
-		p.Media[media.URL] = media
+		p.Media[media.URL] = packed.NewMedia(media)
 		return p, nil, nil
 	}
 	seen := make(map[string]bool)
@@ -221,16 +224,21 @@ func (l *Loader) open(ctx context.Context, uri string) (p *hls.Presentation, tod
 	return p, todo, nil
 }
 
-// media fetches a media playlist of mv.
-func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m *hls.Media, err error) {
-	err = l.fetch(ctx, uri, func(base string, body []byte) (err error) {
-		m, err = mv.ParseMedia(base, body)
-		return err
+// media fetches a media playlist of mv. It is packed at once, while it has a
+// slot for parsing: what the parser makes is large.
+func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m *packed.Media, err error) {
+	var unfit error
+	err = l.fetch(ctx, uri, func(base string, body []byte) error {
+		parsed, err := mv.ParseMedia(base, body)
+		if err != nil {
+			return err
+		}
+		if unfit = checkMedia(uri, parsed); unfit == nil {
+			m = packed.NewMedia(parsed)
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return m, checkMedia(uri, m)
+	return m, cmp.Or(err, unfit)
 }
 
 func checkMedia(uri string, m *hls.Media) error {
@@ -258,13 +266,19 @@ func (l *Loader) fetch(ctx context.Context, uri string, parse func(base string, 
 	}
 	defer release()
 
-	resp, body, err := l.get(ctx, uri)
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Reset(); body.Cap() <= mostPooled {
+			bodies.Put(body)
+		}
+	}()
+	resp, err := l.get(ctx, uri, body)
 	switch {
 	case err != nil:
 		return fetchError(ctx, shown, err)
 	case resp.StatusCode != http.StatusOK:
 		return statusError(shown, resp.StatusCode)
-	case int64(len(body)) > l.options.MaxBody:
+	case int64(body.Len()) > l.options.MaxBody:
 		return &Error{Kind: TooLarge, URL: shown, Err: fmt.Errorf("the answer has more than %d bytes", l.options.MaxBody),
 			Hint: "is it a media file? the URL must be that of a playlist"}
 	}
@@ -274,31 +288,37 @@ func (l *Loader) fetch(ctx context.Context, uri string, parse func(base string, 
 	case <-ctx.Done():
 		return fetchError(ctx, shown, ctx.Err())
 	}
-	if err := parse(resp.Request.URL.String(), body); err != nil {
+	if err := parse(resp.Request.URL.String(), body.Bytes()); err != nil {
 		return parseError(shown, resp.Header.Get("Content-Type"), err)
 	}
 	return nil
 }
 
+// bodies are buffers that are used again, up to a size: parsers keep nothing of
+// them.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const mostPooled = 1 << 20
+
 // get makes the request and reads the body of a 200, at most one byte more
 // than MaxBody. The limit is on what comes out of decompression.
-func (l *Loader) get(ctx context.Context, uri string) (*http.Response, []byte, error) {
+func (l *Loader) get(ctx context.Context, uri string, body *bytes.Buffer) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/vnd.apple.mpegurl, application/x-mpegurl, */*;q=0.8")
 	req.Header.Set("User-Agent", "consuo")
 	resp, err := l.client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	if resp.StatusCode != http.StatusOK {
-		return resp, nil, nil
+		return resp, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, l.options.MaxBody+1))
-	return resp, body, err
+	_, err = body.ReadFrom(io.LimitReader(resp.Body, l.options.MaxBody+1))
+	return resp, err
 }

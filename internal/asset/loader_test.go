@@ -50,7 +50,7 @@ func TestLoadVectors(t *testing.T) {
 			}
 			mv := p.Multivariant
 			primary := p.Media[mv.Variants[mv.Primary()].URI]
-			if got := len(primary.Segments); got != segments {
+			if got := primary.Len(); got != segments {
 				t.Errorf("%d segments, want %d", got, segments)
 			}
 			for _, r := range mv.Renditions {
@@ -59,11 +59,11 @@ func TestLoadVectors(t *testing.T) {
 				}
 			}
 			d, err := loader.Duration(t.Context(), origin+"/"+path)
-			if err != nil || d != primary.Duration() || d == 0 {
-				t.Errorf("Duration is %s, %v; want %s", d, err, primary.Duration())
+			if err != nil || d != primary.Total() || d == 0 {
+				t.Errorf("Duration is %s, %v; want %s", d, err, primary.Total())
 			}
 			again, err := loader.Load(context.WithoutCancel(t.Context()), origin+"/"+path+"?token=2")
-			if err != nil || again.Digest() != p.Digest() {
+			if err != nil || again.Digest != p.Digest {
 				t.Errorf("another token gives another digest (%v)", err)
 			}
 		})
@@ -89,10 +89,10 @@ func TestLoadMediaPlaylist(t *testing.T) {
 		t.Fatalf("variants %+v, want one without attributes, where the redirect ends", variants)
 	}
 	m := p.Media[variants[0].URI]
-	if got, want := m.Segments[0].URI, origin+"/new/seg1.ts?t=1"; got != want {
+	if got, want := m.URI(0), origin+"/new/seg1.ts?t=1"; got != want {
 		t.Errorf("segment is %s, want %s", got, want)
 	}
-	if got := m.Duration(); got != 6500*time.Millisecond {
+	if got := m.Total(); got != 6500*time.Millisecond {
 		t.Errorf("duration is %s", got)
 	}
 }

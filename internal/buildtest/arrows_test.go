@@ -51,7 +51,7 @@ func goList(t *testing.T, args ...string) []listed {
 // The arrows between packages, as docs/ARCHITECTURE.md draws them.
 func TestArrows(t *testing.T) {
 	const module = "consuo/"
-	pure := []string{"internal/schedule", "internal/hls", "internal/timeline", "internal/playlog", "internal/asrun"}
+	pure := []string{"internal/schedule", "internal/hls", "internal/packed", "internal/timeline", "internal/playlog", "internal/asrun"}
 	effects := []string{"net", "net/http", "os", "os/exec", "database/sql", "log", "log/slog", "embed"}
 	// fmt and time know os, so for the standard library only what a package
 	// itself imports says something.

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"consuo/internal/asset"
-	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/testneeds"
 	"consuo/internal/timeline"
 )
@@ -32,7 +32,7 @@ type item struct {
 	name string
 	uri  string
 	// what loading it gave
-	presentation *hls.Presentation
+	presentation *packed.Presentation
 	asset        *timeline.Asset
 	err          error
 	own          []map[string]bool // by source: the URIs of its segments
@@ -88,7 +88,7 @@ func load(t *testing.T) (items []*item, whole bool) {
 }
 
 // ownURIs lists the segments of each of an asset's sources.
-func ownURIs(p *hls.Presentation, a *timeline.Asset) []map[string]bool {
+func ownURIs(p *packed.Presentation, a *timeline.Asset) []map[string]bool {
 	var own []map[string]bool
 	for _, src := range a.Sources {
 		uri := ""
@@ -98,8 +98,8 @@ func ownURIs(p *hls.Presentation, a *timeline.Asset) []map[string]bool {
 			uri = src.Rendition.URI
 		}
 		uris := make(map[string]bool)
-		for _, s := range p.Media[uri].Segments {
-			uris[s.URI] = true
+		for i := range p.Media[uri].Len() {
+			uris[p.Media[uri].URI(i)] = true
 		}
 		own = append(own, uris)
 	}

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consuo/internal/hls"
 	"consuo/internal/hlscheck"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/scheduleclient"
@@ -37,7 +37,7 @@ func (s *station) Schedule(_ context.Context, _ string, start, end time.Time) (s
 	return scheduleclient.Schedule{Start: start, End: end, Events: s.events}, nil
 }
 
-func (s *station) Load(_ context.Context, uri string) (*hls.Presentation, error) {
+func (s *station) Load(_ context.Context, uri string) (*packed.Presentation, error) {
 	time.Sleep(50 * time.Millisecond) // of the bubble
 	it := s.items[uri]
 	if it == nil {

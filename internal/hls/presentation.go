@@ -47,49 +47,41 @@ func (m *Multivariant) Primary() int {
 // them change while the media stays the same, and so is where the playlists
 // themselves were read from.
 func (p *Presentation) Digest() string {
-	d := digest{sha256.New()}
-	mv := p.Multivariant
-	d.flag(mv.IndependentSegments)
-	d.number(int64(len(mv.Variants)))
-	for _, v := range mv.Variants {
+	return p.Multivariant.Digest(func(uri string) string {
+		if m := p.Media[uri]; m != nil {
+			return m.Digest()
+		}
+		return ""
+	})
+}
+
+// Digest is that of a presentation with this multivariant playlist; media
+// returns the digest of a media playlist, "" where there is none.
+func (m *Multivariant) Digest(media func(uri string) string) string {
+	d := newDigest()
+	d.flag(m.IndependentSegments)
+	d.number(int64(len(m.Variants)))
+	for _, v := range m.Variants {
 		uri := v.URI
 		v.URI = withoutQuery(v.URI)
 		d.text(string(AppendVariant(nil, &v)))
-		d.media(p.Media[uri])
+		d.text(media(uri))
 	}
-	d.number(int64(len(mv.Renditions)))
-	for _, r := range mv.Renditions {
+	d.number(int64(len(m.Renditions)))
+	for _, r := range m.Renditions {
 		uri := r.URI
 		r.URI = withoutQuery(r.URI)
 		d.text(string(AppendRendition(nil, &r)))
 		if uri != "" {
-			d.media(p.Media[uri])
+			d.text(media(uri))
 		}
 	}
-	return hex.EncodeToString(d.Sum(nil))
+	return d.String()
 }
 
-// digest writes values so that no two sequences of them are the same bytes.
-type digest struct{ hash.Hash }
-
-func (d digest) text(s string) {
-	d.number(int64(len(s)))
-	_, _ = d.Write([]byte(s)) // a hash never fails
-}
-
-func (d digest) number(n int64) {
-	_, _ = d.Write(append(strconv.AppendInt(nil, n, 10), ' '))
-}
-
-func (d digest) flag(b bool) {
-	d.number(map[bool]int64{true: 1}[b])
-}
-
-func (d digest) media(m *Media) {
-	if m == nil {
-		d.text("none")
-		return
-	}
+// Digest names what a media playlist plays, see Presentation.Digest.
+func (m *Media) Digest() string {
+	d := newDigest()
 	d.flag(m.IndependentSegments)
 	d.flag(m.IFramesOnly)
 	d.number(int64(m.TargetDuration))
@@ -131,9 +123,49 @@ func (d digest) media(m *Media) {
 		d.lines(s.Cues)
 	}
 	d.lines(m.TailCues)
+	return d.String()
 }
 
-func (d digest) keys(keys []Key) {
+// digest writes values so that no two sequences of them are the same bytes.
+type digest struct {
+	hash  hash.Hash
+	bytes []byte // not hashed yet: many values at a time are much faster
+}
+
+func newDigest() *digest { return &digest{hash: sha256.New()} }
+
+func (d *digest) text(s string) {
+	d.number(int64(len(s)))
+	d.bytes = append(d.bytes, s...)
+}
+
+func (d *digest) number(n int64) {
+	if len(d.bytes) >= 4096 {
+		d.flush()
+	}
+	d.bytes = append(strconv.AppendInt(d.bytes, n, 10), ' ')
+}
+
+func (d *digest) flag(b bool) {
+	n := int64(0)
+	if b {
+		n = 1
+	}
+	d.number(n)
+}
+
+func (d *digest) flush() {
+	_, _ = d.hash.Write(d.bytes) // a hash never fails
+	d.bytes = d.bytes[:0]
+}
+
+// String ends the digest.
+func (d *digest) String() string {
+	d.flush()
+	return hex.EncodeToString(d.hash.Sum(nil))
+}
+
+func (d *digest) keys(keys []Key) {
 	d.number(int64(len(keys)))
 	for _, k := range keys {
 		k.URI = withoutQuery(k.URI)
@@ -141,7 +173,7 @@ func (d digest) keys(keys []Key) {
 	}
 }
 
-func (d digest) lines(lines []string) {
+func (d *digest) lines(lines []string) {
 	d.number(int64(len(lines)))
 	for _, line := range lines {
 		d.text(line)

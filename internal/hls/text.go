@@ -2,6 +2,7 @@ package hls
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 
@@ -86,7 +87,7 @@ func prepare(body []byte) (*text, *Error) {
 		return nil, errorf(OverLimits, 0, "the playlist has %d bytes, more than %d", len(body), maxBody)
 	}
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
-	t := &text{clean: make([]byte, 0, len(body)+1)}
+	t := &text{clean: make([]byte, 0, len(body)+1), lines: make([]int, 0, min(bytes.Count(body, []byte("\n"))+1, 1<<16))}
 	p := preparer{text: t}
 	number := 0
 	for len(body) > 0 {
@@ -221,7 +222,10 @@ func (t *text) add(line []byte, number int) {
 // isText reports whether s is UTF-8 without control characters (draft 4.1) and
 // without the two separators that some languages take for the end of a line.
 func isText(s []byte) bool {
-	for i := 0; i < len(s); {
+	i := 0
+	for ; len(s)-i >= 8 && isPlainASCII(binary.LittleEndian.Uint64(s[i:])); i += 8 {
+	}
+	for i < len(s) {
 		if c := s[i]; c < utf8.RuneSelf {
 			if c < ' ' || c == 0x7f {
 				return false
@@ -236,6 +240,15 @@ func isText(s []byte) bool {
 		i += size
 	}
 	return true
+}
+
+// isPlainASCII reports whether all of eight bytes are from 0x20 to 0x7e. It is
+// sure of that; of others it may say no, too, where one of the eight is not.
+func isPlainASCII(eight uint64) bool {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	below := eight - each*' '         // borrows from the top bit where a byte is less
+	del := (eight ^ each*0x7f) - each // the same where it is 0x7f
+	return (eight|below|del)&top == 0
 }
 
 // recorder is given every line by the tag parser, which drops much of what
@@ -304,7 +317,7 @@ func (t *text) decodeMedia() (*recorder, []string, *Error) {
 		return nil, nil, errorf(Syntax, 0, "%v", err)
 	}
 	playlist.WithCustomDecoders([]m3u8.CustomDecoder{r})
-	if e := guarded(func() error { return playlist.DecodeFrom(bytes.NewReader(t.clean), false) }); e != nil {
+	if e := guarded(func() error { return playlist.Decode(*bytes.NewBuffer(t.clean), false) }); e != nil {
 		return nil, nil, e
 	}
 	uris := make([]string, playlist.Count())

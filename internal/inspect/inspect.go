@@ -10,14 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/timeline"
 )
 
 // Loader reads an asset from its origin.
 type Loader interface {
-	Load(ctx context.Context, uri string) (*hls.Presentation, error)
+	Load(ctx context.Context, uri string) (*packed.Presentation, error)
 	// CheckDelivery warns of what would leave players black that load a
 	// segment.
 	CheckDelivery(ctx context.Context, segment string) (warnings []string)
@@ -78,7 +78,7 @@ func Asset(ctx context.Context, load Loader, uri string, ch *Channel) (*Report, 
 		return nil, err
 	}
 	mv := p.Multivariant
-	r := &Report{Title: line(mv.Title), Duration: p.Media[mv.Variants[mv.Primary()].URI].Duration()}
+	r := &Report{Title: line(mv.Title), Duration: p.Media[mv.Variants[mv.Primary()].URI].Total()}
 	if r.Title == "" {
 		r.Title = TitleOf(uri)
 	}

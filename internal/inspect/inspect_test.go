@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/timeline"
 )
 
 // vods is an origin of presentations.
-type vods map[string]*hls.Presentation
+type vods map[string]*packed.Presentation
 
-func (v vods) Load(_ context.Context, uri string) (*hls.Presentation, error) {
+func (v vods) Load(_ context.Context, uri string) (*packed.Presentation, error) {
 	if p := v[uri]; p != nil {
 		return p, nil
 	}
@@ -47,7 +48,7 @@ func (v vods) add(t *testing.T, uri, seconds, segment, tags string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v[uri] = &hls.Presentation{URL: uri, Multivariant: mv, Media: map[string]*hls.Media{mv.Variants[0].URI: m}}
+	v[uri] = packed.New(&hls.Presentation{URL: uri, Multivariant: mv, Media: map[string]*hls.Media{mv.Variants[0].URI: m}})
 }
 
 func TestAsset(t *testing.T) {

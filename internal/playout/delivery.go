@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"consuo/internal/packed"
 )
 
 // Delivery maps the URL prefixes that the engine fetches from to those that
@@ -56,6 +58,14 @@ func (d Delivery) Rewrite(uri string) string {
 		}
 	}
 	return uri
+}
+
+// rewrite is Rewrite for those who know that nothing need be done.
+func (d Delivery) rewrite() packed.Rewrite {
+	if len(d.prefixes) == 0 {
+		return nil
+	}
+	return d.Rewrite
 }
 
 // over returns the map of a channel that has one of its own: its prefixes

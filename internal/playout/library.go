@@ -10,13 +10,13 @@ import (
 	"sync"
 	"time"
 
-	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/timeline"
 )
 
 // loader reads an asset from its origin.
 type loader interface {
-	Load(ctx context.Context, uri string) (*hls.Presentation, error)
+	Load(ctx context.Context, uri string) (*packed.Presentation, error)
 	// CheckDelivery warns of what would leave players black that load a
 	// segment.
 	CheckDelivery(ctx context.Context, segment string) (warnings []string)
@@ -60,7 +60,6 @@ type assetKey struct{ uri, delivery string }
 // libraryEntry is guarded by library.mu.
 type libraryEntry struct {
 	asset   *timeline.Asset
-	packed  []byte    // its playlists, as they are kept beside a log
 	err     error     // why there is none; errLoading at first
 	loads   bool      // a load is under way
 	loaded  time.Time // when asset was
@@ -109,12 +108,12 @@ func (l *library) get(ctx context.Context, uri string, d Delivery, c *channel) (
 
 // fetch loads an asset and wakes those who wait for it.
 func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d Delivery) {
-	asset, packed, err := l.read(ctx, key.uri, d)
+	asset, err := l.read(ctx, key.uri, d)
 
 	l.mu.Lock()
 	e.loads = false
 	if err == nil || e.asset == nil {
-		e.asset, e.packed, e.err = asset, packed, err
+		e.asset, e.err = asset, err
 		e.loaded = time.Now()
 	}
 	if err == nil {
@@ -147,51 +146,34 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 	}
 }
 
-func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, []byte, error) {
+func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, error) {
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
 	case <-ctx.Done():
-		return nil, nil, ctx.Err()
+		return nil, ctx.Err()
 	}
 	begun := time.Now()
-	a, packed, err := l.make(ctx, uri, d)
+	a, err := l.make(ctx, uri, d)
 	l.m.loaded(err, time.Since(begun))
-	return a, packed, err
+	return a, err
 }
 
 // make turns a panic into an error: whatever an asset may do to us, the other
 // channels stay on air.
-func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, packed []byte, err error) {
+func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			l.m.panics.Inc()
 			l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
-			a, packed, err = nil, nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
+			a, err = nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
 		}
 	}()
 	p, err := l.load.Load(ctx, uri)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if a, err = timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.Rewrite}); err != nil {
-		return nil, nil, err
-	}
-	packed, err = pack(p)
-	return a, packed, err
-}
-
-// playlists returns what an asset of the library was made of, packed; nil if
-// it is not, or no longer, of the library.
-func (l *library) playlists(a *timeline.Asset) []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range l.entries {
-		if e.asset == a {
-			return e.packed
-		}
-	}
-	return nil
+	return timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.rewrite()})
 }
 
 // sweep forgets what nobody has wanted for long.

@@ -1,17 +1,13 @@
 package playout
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
-	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/timeline"
 )
@@ -466,11 +462,14 @@ func (r *runner) freeze(ctx context.Context, assets ...*timeline.Asset) error {
 		if time.Since(r.frozen[a.Digest]) < refreeze || isBuiltin(a) {
 			continue
 		}
-		data := r.e.library.playlists(a)
-		if data == nil {
-			continue // it was thawed: it is there
+		if r.thawed[a.Digest] == a {
+			continue // it is there
 		}
-		err := r.e.Log.Freeze(ctx, r.id, r.logID, a.Digest, data)
+		data, err := a.Presentation.Marshal()
+		if err != nil {
+			return fmt.Errorf("freeze %s: %w", a.URI, err)
+		}
+		err = r.e.Log.Freeze(ctx, r.id, r.logID, a.Digest, data)
 		switch {
 		case errors.Is(err, playlog.ErrImplausible):
 			// It airs all the same, from its origin.
@@ -497,11 +496,11 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	if err != nil {
 		return nil, err
 	}
-	p, err := unpack(data)
+	p, err := packed.Unmarshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("frozen asset %s: %w", s.URI, err)
 	}
-	a, err := timeline.NewAsset(p, timeline.AssetOptions{Rewrite: r.schedule.delivery.Rewrite})
+	a, err := timeline.NewAsset(p, timeline.AssetOptions{Rewrite: r.schedule.delivery.rewrite()})
 	if err != nil {
 		return nil, err
 	}
@@ -513,34 +512,6 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	}
 	r.thawed[s.Digest] = a
 	return a, nil
-}
-
-// pack is how an asset's playlists are kept beside a log.
-func pack(p *hls.Presentation) ([]byte, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if err := json.NewEncoder(w).Encode(p); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-func unpack(data []byte) (*hls.Presentation, error) {
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	p := new(hls.Presentation)
-	if err := json.NewDecoder(io.LimitReader(r, maxFrozen)).Decode(p); err != nil {
-		return nil, err
-	}
-	if p.Multivariant == nil {
-		return nil, errors.New("it has no multivariant playlist")
-	}
-	return p, nil
 }
 
 // highest returns the higher of two floors.

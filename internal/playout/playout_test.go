@@ -15,6 +15,7 @@ import (
 
 	"consuo/internal/hls"
 	"consuo/internal/hlscheck"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/scheduleclient"
@@ -59,7 +60,7 @@ func (s *station) Schedule(_ context.Context, channel string, start, end time.Ti
 	return scheduleclient.Schedule{Start: start, End: end, Events: slices.Clone(s.events[channel])}, nil
 }
 
-func (s *station) Load(ctx context.Context, uri string) (*hls.Presentation, error) {
+func (s *station) Load(ctx context.Context, uri string) (*packed.Presentation, error) {
 	s.mu.Lock()
 	p, fault, delay := s.assets[uri], s.faults[uri], s.delay[uri]
 	s.mu.Unlock()
@@ -74,7 +75,7 @@ func (s *station) Load(ctx context.Context, uri string) (*hls.Presentation, erro
 	if p == nil {
 		return nil, errors.New("status 404")
 	}
-	return p, nil
+	return packed.New(p), nil
 }
 
 func (s *station) CheckDelivery(context.Context, string) []string { return s.warnings }

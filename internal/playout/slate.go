@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/slate"
 	"consuo/internal/timeline"
 )
@@ -55,7 +56,7 @@ var builtinSlate = sync.OnceValues(func() (*timeline.Asset, error) {
 			all.Multivariant.Renditions = append(all.Multivariant.Renditions, r)
 		}
 	}
-	return timeline.NewAsset(all, timeline.AssetOptions{Rewrite: func(uri string) string {
+	return timeline.NewAsset(packed.New(all), timeline.AssetOptions{Rewrite: func(uri string) string {
 		return "slate/" + strings.TrimPrefix(uri, slateBase)
 	}})
 })
@@ -91,7 +92,7 @@ var provisional = sync.OnceValues(func() (*timeline.Asset, error) {
 			return nil, err
 		}
 	}
-	return timeline.NewAsset(p, timeline.AssetOptions{})
+	return timeline.NewAsset(packed.New(p), timeline.AssetOptions{})
 })
 
 // isBuiltin says whether an asset is the slate, which every engine has.

@@ -1,12 +1,9 @@
 package schedulehttp
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -15,6 +12,8 @@ import (
 	"time"
 
 	"consuo/internal/asrun"
+	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/schedule"
 
@@ -225,44 +224,35 @@ func (c *segmentCache) put(key playlist, durations []time.Duration) {
 	c.known[key] = durations
 }
 
-// maxThawed bounds a frozen asset that is unpacked, in bytes: of hours with
-// many tracks it has a few million.
-const maxThawed = 32 << 20
-
-// durations reads those of the segments of one playlist out of a frozen asset:
-// an hls.Presentation, JSON, gzip. Playlists count as the engine counts them:
-// those of variants and then of renditions, each once.
+// durations reads those of the segments of one playlist out of a frozen asset;
+// nil where they can't be had. Playlists count as the engine counts them: those
+// of variants and then of renditions, each once.
 func durations(data []byte, feed int) []time.Duration {
-	r, err := gzip.NewReader(bytes.NewReader(data))
+	list, err := packed.Durations(data, func(m *hls.Multivariant) string {
+		seen := make(map[string]bool)
+		nth := func(uri string) bool {
+			if uri == "" || seen[uri] {
+				return false
+			}
+			seen[uri] = true
+			return len(seen) == feed+1
+		}
+		for _, v := range m.Variants {
+			if nth(v.URI) {
+				return v.URI
+			}
+		}
+		for _, r := range m.Renditions {
+			if nth(r.URI) {
+				return r.URI
+			}
+		}
+		return ""
+	})
 	if err != nil {
 		return nil
 	}
-	var asset struct {
-		Multivariant struct {
-			Variants, Renditions []struct{ URI string }
-		}
-		Media map[string]struct {
-			Segments []struct{ Duration time.Duration }
-		}
-	}
-	if json.NewDecoder(io.LimitReader(r, maxThawed)).Decode(&asset) != nil {
-		return nil
-	}
-	seen := make(map[string]bool)
-	for _, p := range append(asset.Multivariant.Variants, asset.Multivariant.Renditions...) {
-		if p.URI == "" || seen[p.URI] {
-			continue
-		}
-		if len(seen) == feed {
-			var list []time.Duration
-			for _, s := range asset.Media[p.URI].Segments {
-				list = append(list, s.Duration)
-			}
-			return list
-		}
-		seen[p.URI] = true
-	}
-	return nil
+	return list
 }
 
 func asRunCSV(list []airedRow) ([]byte, error) {

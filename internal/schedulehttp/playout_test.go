@@ -1,8 +1,6 @@
 package schedulehttp
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 )
 
@@ -164,15 +163,11 @@ func TestAsRun(t *testing.T) {
 		media.Segments = append(media.Segments, hls.Segment{Duration: 30 * time.Second})
 	}
 	presentation := hls.Presentation{Multivariant: &hls.Multivariant{Variants: []hls.Variant{{URI: "https://vod.example/v"}}}, Media: map[string]*hls.Media{"https://vod.example/v": media}}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	if err := json.NewEncoder(z).Encode(presentation); err != nil {
+	frozen, err := packed.New(&presentation).Marshal()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c.do("PUT", "/channels/one/playout/assets/film?id="+page.ID, http.Header{"Content-Type": {"application/octet-stream"}}, packed.String())
+	c.do("PUT", "/channels/one/playout/assets/film?id="+page.ID, http.Header{"Content-Type": {"application/octet-stream"}}, string(frozen))
 	c.do("PUT", "/channels/one/playout/assets/filler?id="+page.ID, http.Header{"Content-Type": {"application/octet-stream"}}, "no gzip")
 
 	a := c.do("GET", "/channels/one/asrun", nil, "")

@@ -1,24 +1,24 @@
 package timeline
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 )
 
-// Asset is a VOD that was loaded and checked: its playlists with their
-// segments, in a form made for rendering. It is immutable.
+// Asset is a VOD that was loaded and checked: its playlists, and what they are
+// good for. It is immutable.
 type Asset struct {
-	URI          string // names it
-	Digest       string // of its playlists
+	URI          string               // names it
+	Digest       string               // of its playlists
+	Presentation *packed.Presentation // what it was made of
 	Multivariant *hls.Multivariant
 	Sources      []*Source // in the order of the multivariant playlist, each URL once
 	// Warnings say what of the asset is not used as it stands, for people.
@@ -38,55 +38,83 @@ type Source struct {
 	segments
 }
 
-// segments are the segments of a playlist as one text with an index.
+// segments are those of a playlist, or stand-ins with the lengths of another's.
 type segments struct {
-	ends     []time.Duration // asset time at the end of each
-	text     string          // EXTINF, BYTERANGE, URI of each, as they are listed
-	at       []uint32        // where each begins in text, and the end of the last
-	prelude  []uint32        // index in preludes, per segment; nil: none has one
-	preludes []prelude
-	breaks   []int          // indexes of segments that EXT-X-DISCONTINUITY stands before, without the first
-	cues     map[int]string // cue tags, whole lines, by the index of the segment they stand before; len(): after the last
-	ranges   []dateRange    // ascending by start
-	longest  time.Duration
+	packed.Times
+	media   *packed.Media // nil: all are stand-ins
+	rewrite packed.Rewrite
+	breaks  []int // indexes of segments that EXT-X-DISCONTINUITY stands before, without the first
+	// standIn is for those that media has not.
+	standIn standIn
 }
 
-// prelude is what must be in force before a segment: keys and init section.
-type prelude struct {
-	keys keys
+// standIn is what a track lists where an asset has nothing for it.
+type standIn struct {
+	gap  bool   // EXT-X-GAP: it is never loaded (draft 4.4.4.7)
+	uri  string // as players load it
 	init string // EXT-X-MAP; "": none
-	// initKeys are in force where EXT-X-MAP stands.
-	initKeys keys
 }
 
-// keys are the EXT-X-KEYs in force, ready to be written.
-type keys struct {
-	text    string // the tags; "": not encrypted
-	formats string // their KEYFORMATs, to see when the set changes
-}
-
-func (s *segments) len() int { return len(s.ends) }
-
-// start returns the asset time at which segment i begins; i may be len().
-func (s *segments) start(i int) time.Duration {
-	if i == 0 {
-		return 0
+// appendSegment writes segment i from its EXTINF to its URI.
+func (s *segments) appendSegment(dst []byte, r *packed.Reader, i int) []byte {
+	if s.has(i) {
+		return s.media.AppendSegment(dst, r, i, s.rewrite)
 	}
-	return s.ends[i-1]
+	dst = s.AppendEXTINF(dst, i)
+	if s.standIn.gap {
+		dst = append(dst, "#EXT-X-GAP\n"...)
+	}
+	return append(append(dst, s.standIn.uri...), '\n')
 }
 
-func (s *segments) duration(i int) time.Duration { return s.ends[i] - s.start(i) }
+// has says whether segment i is the playlist's own.
+func (s *segments) has(i int) bool { return s.media != nil && i < s.media.Len() }
 
-func (s *segments) total() time.Duration { return s.start(s.len()) }
+// scope returns what must be in force before segment i.
+func (s *segments) scope(r *packed.Reader, i int) packed.Scope {
+	switch {
+	case s.has(i):
+		return s.media.Scope(r, i, s.rewrite)
+	case s.media != nil && s.standIn.gap: // a gap is in the scope of what was in force
+		return s.media.Scope(r, s.media.Len()-1, s.rewrite)
+	}
+	return packed.Scope{Init: s.standIn.init}
+}
+
+// cues returns the cue tags that stand before segment i, or at the end.
+func (s *segments) cues(i int) string {
+	if s.media == nil {
+		return ""
+	}
+	return s.media.Cues[i]
+}
+
+// ranges returns the playlist's date ranges.
+func (s *segments) ranges() []packed.DateRange {
+	if s.media == nil {
+		return nil
+	}
+	return s.media.Ranges
+}
+
+// firstURI returns the URI of the first segment, as players load it.
+func (s *segments) firstURI() string {
+	uri := s.media.URI(0)
+	if s.rewrite != nil {
+		uri = s.rewrite(uri)
+	}
+	return uri
+}
 
 // boundary returns the index of the boundary nearest to asset time t, from 0
-// (the start) to len() (the end); of two equally near ones the earlier.
+// (the start) to Len() (the end); of two equally near ones the earlier.
 func (s *segments) boundary(t time.Duration) int {
-	i := sort.Search(s.len(), func(i int) bool { return s.ends[i] >= t }) // ends[i] is boundary i+1
-	if i == s.len() {
+	i := s.Ended(t - 1) // boundary i+1 is the first at t or after
+	if i == s.Len() {
 		return i
 	}
-	if t-s.start(i) <= s.ends[i]-t {
+	start := s.Start(i)
+	if t-start <= start+s.Duration(i)-t {
 		return i
 	}
 	return i + 1
@@ -94,19 +122,16 @@ func (s *segments) boundary(t time.Duration) int {
 
 // AssetOptions are what a channel's operator says of assets.
 type AssetOptions struct {
-	// Rewrite maps a URI from where the engine fetches to where players do.
-	Rewrite func(uri string) string
+	// Rewrite maps a URI from where the engine fetches to where players do;
+	// nil: they fetch from the same place.
+	Rewrite packed.Rewrite
 }
 
-// NewAsset makes an asset of a presentation as it was loaded. It refuses what
-// no channel could play: playlists without segments or without a variant.
-func NewAsset(p *hls.Presentation, opts AssetOptions) (*Asset, error) {
-	rewrite := opts.Rewrite
-	if rewrite == nil {
-		rewrite = func(uri string) string { return uri }
-	}
+// NewAsset makes an asset of a presentation. It refuses what no channel could
+// play: playlists without a variant.
+func NewAsset(p *packed.Presentation, opts AssetOptions) (*Asset, error) {
 	a := &Asset{
-		URI: p.URL, Digest: p.Digest(), Multivariant: p.Multivariant,
+		URI: p.URL, Digest: p.Digest, Presentation: p, Multivariant: p.Multivariant,
 		Warnings: slices.Concat(p.Warnings, p.Multivariant.Warnings),
 	}
 	byURI := make(map[string]*Source)
@@ -118,17 +143,13 @@ func NewAsset(p *hls.Presentation, opts AssetOptions) (*Asset, error) {
 		if m == nil {
 			return nil, fmt.Errorf("playlist %s is not there", uri)
 		}
-		if len(m.Segments) == 0 {
+		if m.Len() == 0 {
 			return nil, fmt.Errorf("playlist %s has no segments", uri)
 		}
 		s := &Source{
 			Container:   containerOf(m),
-			Independent: m.IndependentSegments || p.Multivariant.IndependentSegments,
-			segments:    newSegments(m, rewrite),
-		}
-		var dropped int
-		if s.ranges, dropped = newDateRanges(m); dropped > 0 {
-			a.warn(droppedRanges(dropped))
+			Independent: m.Independent || p.Multivariant.IndependentSegments,
+			segments:    segments{Times: m.Times, media: m, rewrite: opts.Rewrite, breaks: m.Breaks},
 		}
 		for _, w := range m.Warnings {
 			a.warn(w)
@@ -175,12 +196,11 @@ func (a *Asset) warn(text string) {
 
 // containerOf tells the format of a playlist's segments: an init section means
 // fragmented MP4, else the file extension says it, else it is MPEG-TS.
-func containerOf(m *hls.Media) playlog.Container {
-	first := m.Segments[0]
-	if first.Map != nil {
+func containerOf(m *packed.Media) playlog.Container {
+	if m.Scope(new(packed.Reader), 0, nil).Init != "" {
 		return playlog.FragmentMP4
 	}
-	uri, _, _ := strings.Cut(first.URI, "?")
+	uri, _, _ := strings.Cut(m.URI(0), "?")
 	switch strings.ToLower(path.Ext(uri)) {
 	case ".aac", ".mp3", ".ac3", ".ec3":
 		return playlog.PackedAudio
@@ -237,159 +257,18 @@ func (s *Source) describe(m *hls.Multivariant) {
 	}
 }
 
-func newSegments(m *hls.Media, rewrite func(string) string) segments {
-	var (
-		s    segments
-		b    []byte
-		now  time.Duration
-		kept = make(map[prelude]uint32)
-	)
-	for i := range m.Segments {
-		seg := &m.Segments[i]
-		s.at = append(s.at, uint32(len(b)))
-		b = append(b, "#EXTINF:"...)
-		b = append(b, seg.DurationText...)
-		b = append(b, ",\n"...)
-		if seg.Range.Length > 0 {
-			b = append(b, "#EXT-X-BYTERANGE:"...)
-			b = strconv.AppendInt(b, seg.Range.Length, 10)
-			b = append(b, '@')
-			b = strconv.AppendInt(b, seg.Range.Offset, 10)
-			b = append(b, '\n')
-		}
-		if seg.Bitrate > 0 {
-			b = append(b, "#EXT-X-BITRATE:"...)
-			b = strconv.AppendInt(b, seg.Bitrate, 10)
-			b = append(b, '\n')
-		}
-		if seg.Gap {
-			b = append(b, "#EXT-X-GAP\n"...)
-		}
-		b = append(b, rewrite(seg.URI)...)
-		b = append(b, '\n')
-		if seg.Discontinuity && i > 0 {
-			s.breaks = append(s.breaks, i)
-		}
-		s.addCues(i, seg.Cues)
-		s.addPrelude(i, newPrelude(seg, m.MediaSequence+int64(i), rewrite), kept)
-		now += seg.Duration
-		s.ends = append(s.ends, now)
-		s.longest = max(s.longest, seg.Duration)
-	}
-	s.addCues(s.len(), m.TailCues)
-	s.at = append(s.at, uint32(len(b)))
-	s.text = string(b)
-	s.ends, s.at = slices.Clip(s.ends), slices.Clip(s.at)
-	return s
-}
-
-// padded returns the segments with more at the end, that last for a time, none
-// longer than another playlist's, and all have one URI.
-func (s *segments) padded(missing time.Duration, like *segments, tag, uri string) *segments {
-	p := *s
-	p.longest = max(s.longest, min(missing, like.longest))
-	p.ends, p.at, p.prelude = slices.Clone(s.ends), slices.Clone(s.at), slices.Clone(s.prelude)
-	// A gap is in the scope of what was in force; what is loaded in the place
-	// of subtitles is not encrypted.
-	scope := uint32(0)
-	if p.prelude != nil && tag != "" {
-		scope = p.prelude[len(p.prelude)-1]
-	} else if p.prelude != nil {
-		scope = uint32(len(s.preludes))
-		p.preludes = append(slices.Clone(s.preludes), prelude{})
-	}
-	b := []byte(s.text)
+// padded returns the segments with stand-ins at the end that last for a time,
+// none longer than another playlist's.
+func (s *segments) padded(missing time.Duration, like *segments, with standIn) *segments {
+	var more []packed.Length
 	for missing > 0 {
-		d := min(missing, like.longest)
+		d := min(missing, like.Longest())
 		missing -= d
-		b = append(b, "#EXTINF:"...)
-		b = strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64)
-		b = append(b, ",\n"...)
-		b = append(append(append(b, tag...), uri...), '\n')
-		p.at = append(p.at, uint32(len(b)))
-		p.ends = append(p.ends, p.total()+d)
-		if p.prelude != nil {
-			p.prelude = append(p.prelude, scope)
-		}
+		more = append(more, packed.Length{Duration: d, Digits: strconv.FormatFloat(d.Seconds(), 'f', -1, 64)})
 	}
-	p.text = string(b)
+	p := *s
+	p.Times, p.standIn = s.Plus(more), with
 	return &p
-}
-
-func (s *segments) addCues(i int, lines []string) {
-	if len(lines) == 0 {
-		return
-	}
-	if s.cues == nil {
-		s.cues = make(map[int]string)
-	}
-	s.cues[i] = strings.Join(lines, "\n") + "\n"
-}
-
-// newPrelude writes out what a segment inherits from its own playlist.
-func newPrelude(seg *hls.Segment, sequence int64, rewrite func(string) string) prelude {
-	p := prelude{keys: newKeys(seg.Keys, sequence, rewrite)}
-	if seg.Map != nil {
-		init := *seg.Map
-		init.URI = rewrite(init.URI)
-		p.init = string(hls.AppendMap(nil, &init))
-		// An encrypted init section has its IV written out in its own
-		// playlist already (draft 4.4.4.5).
-		p.initKeys = newKeys(init.Keys, sequence, rewrite)
-	}
-	return p
-}
-
-// newKeys writes keys for a segment with this media sequence number in its own
-// playlist. An identity key without IV takes that number for it (draft 5.2);
-// on a channel the segment has another number, so the IV is written out.
-func newKeys(source []hls.Key, sequence int64, rewrite func(string) string) keys {
-	if len(source) == 0 {
-		return keys{}
-	}
-	list := slices.Clone(source)
-	var formats []string
-	for i := range list {
-		k := &list[i]
-		k.URI = rewrite(k.URI)
-		if k.IV != "" { // draft 4.2: upper-case digits
-			k.IV = "0x" + strings.ToUpper(k.IV[len("0x"):])
-		}
-		identity := k.KeyFormat == "" || k.KeyFormat == "identity"
-		if k.IV == "" && identity && (k.Method == "AES-128" || k.Method == "SAMPLE-AES") {
-			k.IV = fmt.Sprintf("0x%032X", sequence)
-		}
-		formats = append(formats, cmp.Or(k.KeyFormat, "identity"))
-	}
-	slices.Sort(formats)
-	return keys{text: string(hls.AppendKeys(nil, list)), formats: strings.Join(formats, ",")}
-}
-
-// addPrelude appends the prelude of segment i; equal ones are kept once.
-func (s *segments) addPrelude(i int, p prelude, kept map[prelude]uint32) {
-	if p == (prelude{}) && s.prelude == nil {
-		return
-	}
-	if s.prelude == nil { // the first that has one: those before it have none
-		s.preludes = []prelude{{}}
-		s.prelude = make([]uint32, i)
-		kept[prelude{}] = 0
-	}
-	n, ok := kept[p]
-	if !ok {
-		n = uint32(len(s.preludes))
-		s.preludes = append(s.preludes, p)
-		kept[p] = n
-	}
-	s.prelude = append(s.prelude, n)
-}
-
-// before returns what must be in force before segment i.
-func (s *segments) before(i int) *prelude {
-	if s.prelude == nil {
-		return &prelude{}
-	}
-	return &s.preludes[s.prelude[i]]
 }
 
 // pickCodecs returns those of a CODECS attribute that the test takes.
@@ -440,11 +319,7 @@ func isAudioCodec(c string) bool {
 }
 
 // Duration returns the length of the asset: that of its first playlist.
-func (a *Asset) Duration() time.Duration { return a.Sources[0].total() }
+func (a *Asset) Duration() time.Duration { return a.Sources[0].Total() }
 
 // FirstURI returns the URI of the asset's first segment, as players get it.
-func (a *Asset) FirstURI() string {
-	s := a.Sources[0]
-	line := strings.TrimSuffix(s.text[:s.at[1]], "\n")
-	return line[strings.LastIndexByte(line, '\n')+1:]
-}
+func (a *Asset) FirstURI() string { return a.Sources[0].firstURI() }

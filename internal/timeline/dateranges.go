@@ -1,84 +1,11 @@
 package timeline
 
 import (
-	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
 	"consuo/internal/hls"
 )
-
-// dateRange is an EXT-X-DATERANGE of an asset, in asset time.
-type dateRange struct {
-	hls.DateRange               // dates and durations are the source's
-	at            time.Duration // asset time of its start; below 0: before the asset
-	length        time.Duration // below 0: not given
-	planned       time.Duration // below 0: not given
-}
-
-// newDateRanges moves the date ranges of a playlist to asset time, which its
-// EXT-X-PROGRAM-DATE-TIMEs make possible (draft 4.4.5.1). Without those all
-// are dropped: nobody knows when they are. Tags with the same ID are one range
-// (draft 4.4.5.1: they add attributes).
-func newDateRanges(m *hls.Media) (ranges []dateRange, dropped int) {
-	type anchor struct {
-		at   time.Duration
-		date time.Time
-	}
-	var anchors []anchor
-	var tags []hls.DateRange
-	var now time.Duration
-	for i := range m.Segments {
-		s := &m.Segments[i]
-		if !s.ProgramDateTime.IsZero() {
-			anchors = append(anchors, anchor{now, s.ProgramDateTime})
-		}
-		tags = append(tags, s.DateRanges...)
-		now += s.Duration
-	}
-	if len(anchors) == 0 {
-		return nil, len(tags)
-	}
-	byID := make(map[string]int)
-	for _, tag := range tags {
-		if i, ok := byID[tag.ID]; ok {
-			r := &ranges[i]
-			if tag.Duration >= 0 {
-				r.Duration = tag.Duration
-			}
-			if !tag.EndDate.IsZero() {
-				r.EndDate = tag.EndDate
-			}
-			continue
-		}
-		// The date is that of the content after the latest anchor before it.
-		from := anchors[0]
-		for _, a := range anchors {
-			if !a.date.After(tag.StartDate) && !a.date.Before(from.date) {
-				from = a
-			}
-		}
-		byID[tag.ID] = len(ranges)
-		ranges = append(ranges, dateRange{DateRange: tag, at: from.at + tag.StartDate.Sub(from.date)})
-	}
-	slices.SortStableFunc(ranges, func(a, b dateRange) int { return int(a.at - b.at) })
-	for i := range ranges {
-		r := &ranges[i]
-		r.length, r.planned = r.Duration, r.PlannedDuration
-		switch {
-		case r.length >= 0:
-		case !r.EndDate.IsZero():
-			r.length = r.EndDate.Sub(r.StartDate)
-		case r.EndOnNext: // draft 4.4.5.1: until the next one of its class
-			next := slices.IndexFunc(ranges[i+1:], func(o dateRange) bool { return o.Class == r.Class })
-			if next >= 0 {
-				r.length = ranges[i+1+next].at - r.at
-			}
-		}
-	}
-	return ranges, 0
-}
 
 // appendDateRanges appends the date ranges that belong to what is listed on
 // the primary at t, the same for every playlist. A range is moved to live
@@ -120,7 +47,7 @@ func (tl *Timeline) appendDateRanges(dst []byte, t time.Time) []byte {
 // hasDateRanges says whether any can be listed; most channels have none.
 func (tl *Timeline) hasDateRanges() bool {
 	for i := range tl.entries {
-		if e := &tl.entries[i]; len(e.asset.primary().ranges)+len(e.filler.primary().ranges) > 0 {
+		if e := &tl.entries[i]; len(e.asset.primary().ranges())+len(e.filler.primary().ranges()) > 0 {
 			return true
 		}
 	}
@@ -138,10 +65,10 @@ func (e *Entry) appendLoopRanges(dst []byte, loop int64, head, edge, over time.T
 	if end := base.Add(feed.length); end.Before(over) {
 		over = end
 	}
-	for i := range feed.primary().ranges {
-		r := &feed.primary().ranges[i]
-		start := max(r.at, from)
-		if r.at < from && r.at+r.length <= from {
+	for i := range feed.primary().ranges() {
+		r := &feed.primary().ranges()[i]
+		start := max(r.At, from)
+		if r.At < from && r.At+r.Length <= from {
 			continue // it was over before the cut, or has no length
 		}
 		begins := base.Add(start)
@@ -153,12 +80,12 @@ func (e *Entry) appendLoopRanges(dst []byte, loop int64, head, edge, over time.T
 		live.StartDate = begins.Round(time.Millisecond)
 		live.EndDate, live.Duration, live.PlannedDuration, live.EndOnNext = time.Time{}, -1, -1, false
 		ends := begins
-		if r.planned >= 0 {
-			live.PlannedDuration = max(r.at+r.planned-start, 0)
+		if r.Planned >= 0 {
+			live.PlannedDuration = max(r.At+r.Planned-start, 0)
 		}
-		if r.length >= 0 {
-			live.PlannedDuration = r.at + r.length - start
-			if ends = base.Add(r.at + r.length); ends.After(over) {
+		if r.Length >= 0 {
+			live.PlannedDuration = r.At + r.Length - start
+			if ends = base.Add(r.At + r.Length); ends.After(over) {
 				ends = over
 			}
 			if !ends.After(edge) {
@@ -171,9 +98,4 @@ func (e *Entry) appendLoopRanges(dst []byte, loop int64, head, edge, over time.T
 		dst = hls.AppendDateRange(dst, live)
 	}
 	return dst
-}
-
-// droppedRanges says that date ranges were left out.
-func droppedRanges(n int) string {
-	return fmt.Sprintf("%d EXT-X-DATERANGE left out: there is no EXT-X-PROGRAM-DATE-TIME to tell when they are", n)
 }

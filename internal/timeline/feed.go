@@ -47,7 +47,7 @@ func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, targe
 	f := &Feed{
 		Source: playlog.Source{URI: asset.URI, Digest: asset.Digest, Feeds: feeds},
 		Asset:  asset,
-		length: sources[0].total(),
+		length: sources[0].Total(),
 	}
 	for k, s := range sources {
 		f.tracks = append(f.tracks, track{segments: s, video: video[k]})
@@ -58,7 +58,7 @@ func newFeed(asset *Asset, feeds []int, sources []*segments, video []bool, targe
 	primary := &f.tracks[0]
 	for k := range f.tracks {
 		t := &f.tracks[k]
-		if t.count = f.leave(k, primary.len()); t.count == 0 {
+		if t.count = f.leave(k, primary.Len()); t.count == 0 {
 			return nil, fmt.Errorf("track %d has no segment before the asset's end", k)
 		}
 		if err := t.align(primary, target); err != nil {
@@ -79,24 +79,24 @@ func (t *track) align(primary *track, target time.Duration) error {
 	}
 	t.breaks = nil
 	for _, b := range primary.segments.breaks {
-		at := primary.start(b)
-		i := min(t.boundary(at), t.len()-1)
+		at := primary.Start(b)
+		i := min(t.boundary(at), t.Len()-1)
 		if own, ok := t.nearestBreak(at); ok {
-			if back, _ := primary.nearestBreak(t.start(own)); back == b {
+			if back, _ := primary.nearestBreak(t.Start(own)); back == b {
 				i = own
 			}
 		}
 		if n := len(t.breaks); i == 0 || i >= t.count || n > 0 && t.breaks[n-1] >= i {
 			return fmt.Errorf("the discontinuity of the first video at %s has no segment boundary of its own here", at)
 		}
-		if off := (t.start(i) - at).Abs(); off > target/2 {
+		if off := (t.Start(i) - at).Abs(); off > target/2 {
 			return fmt.Errorf("the discontinuity of the first video at %s is here %s off, more than half a target duration", at, off)
 		}
 		t.breaks = append(t.breaks, i)
 	}
 	for _, b := range t.ownBreaks() {
 		if _, ok := slices.BinarySearch(t.breaks, b); !ok {
-			return fmt.Errorf("its discontinuity at %s is none of the first video", t.start(b))
+			return fmt.Errorf("its discontinuity at %s is none of the first video", t.Start(b))
 		}
 	}
 	return nil
@@ -112,8 +112,8 @@ func (t *track) ownBreaks() []int {
 // nearestBreak returns that of ownBreaks which is nearest to asset time at.
 func (t *track) nearestBreak(at time.Duration) (i int, ok bool) {
 	own := t.ownBreaks()
-	n := sort.Search(len(own), func(n int) bool { return t.start(own[n]) >= at })
-	if n == len(own) || n > 0 && at-t.start(own[n-1]) <= t.start(own[n])-at {
+	n := sort.Search(len(own), func(n int) bool { return t.Start(own[n]) >= at })
+	if n == len(own) || n > 0 && at-t.Start(own[n-1]) <= t.Start(own[n])-at {
 		n--
 	}
 	if n < 0 {
@@ -135,12 +135,12 @@ func (f *Feed) leave(k, i int) int {
 	if t.segments == f.primary().segments {
 		return i
 	}
-	at := f.primary().start(i)
-	if n := t.boundary(at); t.video && (t.start(n)-at).Abs() <= alignment {
+	at := f.primary().Start(i)
+	if n := t.boundary(at); t.video && (t.Start(n)-at).Abs() <= alignment {
 		return n
 	}
-	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] >= at }) // boundary n+1 is the first at or after
-	if n < t.len() && t.ends[n]-at < overlap {
+	n := t.Ended(at - 1) // boundary n+1 is the first at or after
+	if n < t.Len() && t.End(n)-at < overlap {
 		return n + 1
 	}
 	return n
@@ -153,15 +153,15 @@ func (f *Feed) enter(k, i int) int {
 	if t.segments == f.primary().segments {
 		return i
 	}
-	at := f.primary().start(i)
-	if n := t.boundary(at); t.video && (t.start(n)-at).Abs() <= alignment {
+	at := f.primary().Start(i)
+	if n := t.boundary(at); t.video && (t.Start(n)-at).Abs() <= alignment {
 		return n
 	}
-	n := sort.Search(t.len(), func(j int) bool { return t.ends[j] > at }) // segment n spans at
-	if n < t.len() && at-t.start(n) < overlap {
+	n := t.Ended(at) // segment n spans at
+	if n < t.Len() && at-t.Start(n) < overlap {
 		return n
 	}
-	return min(n+1, t.len())
+	return min(n+1, t.Len())
 }
 
 // positions returns where every track is when the primary begins with its
@@ -180,10 +180,10 @@ func (f *Feed) positions(i int) []playlog.Position {
 // away, or the cut would move onto it (design §2).
 func (f *Feed) canCut(i int) bool {
 	p := f.primary()
-	if i <= 0 || i >= p.len() {
-		return i == 0 || i == p.len()
+	if i <= 0 || i >= p.Len() {
+		return i == 0 || i == p.Len()
 	}
-	at := p.start(i)
+	at := p.Start(i)
 	before, onBreak := slices.BinarySearch(p.breaks, i)
 	after := before
 	if onBreak {
@@ -195,7 +195,7 @@ func (f *Feed) canCut(i int) bool {
 			continue
 		}
 		leave, enter := f.leave(k, i), f.enter(k, i)
-		if t.video && (t.start(leave)-at).Abs() > alignment {
+		if t.video && (t.Start(leave)-at).Abs() > alignment {
 			return false
 		}
 		if leave == 0 || enter >= t.count {
@@ -219,7 +219,7 @@ func (f *Feed) nearestCut(at time.Duration, lo, hi int, usable func(i int) bool)
 	from := min(max(p.boundary(at), lo), hi)
 	best := -1
 	better := func(i int) bool {
-		return best < 0 || (p.start(i)-at).Abs() < (p.start(best)-at).Abs()
+		return best < 0 || (p.Start(i)-at).Abs() < (p.Start(best)-at).Abs()
 	}
 	for i := from; i >= lo; i-- {
 		if f.canCut(i) && usable(i) {
@@ -249,7 +249,7 @@ func (f *Feed) innerBreaks(k, first, i int) int64 {
 func (f *Feed) Longest() time.Duration {
 	var d time.Duration
 	for _, t := range f.tracks {
-		d = max(d, t.longest)
+		d = max(d, t.Longest())
 	}
 	return d
 }
@@ -263,8 +263,8 @@ func (f *Feed) nearestExit(at time.Duration, first int) int {
 // nearestExitFrom is nearestExit among the boundaries from lo on, or -1.
 func (f *Feed) nearestExitFrom(at time.Duration, first, lo int) int {
 	enter := f.positions(first)
-	return f.nearestCut(at, max(lo, first+1), f.primary().len(), func(i int) bool {
-		if f.primary().start(i) == f.primary().start(first) {
+	return f.nearestCut(at, max(lo, first+1), f.primary().Len(), func(i int) bool {
+		if f.primary().Start(i) == f.primary().Start(first) {
 			return false // segments of no length
 		}
 		for k := range f.tracks { // at least one segment a track
@@ -279,7 +279,7 @@ func (f *Feed) nearestExitFrom(at time.Duration, first, lo int) int {
 // nearestEntry returns the boundary nearest to asset time at from which the
 // asset can play on, or -1 where its end is nearer.
 func (f *Feed) nearestEntry(at time.Duration) int {
-	n := f.primary().len()
+	n := f.primary().Len()
 	i := f.nearestCut(at, 0, n, func(i int) bool { return i == n || f.canEnter(i) })
 	if i == n {
 		return -1
@@ -290,13 +290,13 @@ func (f *Feed) nearestEntry(at time.Duration) int {
 // lastEntry returns the last boundary not after asset time at from which the
 // asset can play on; its start is one.
 func (f *Feed) lastEntry(at time.Duration) int {
-	i := sort.Search(f.primary().len(), func(i int) bool { return f.primary().ends[i] > at })
+	i := f.primary().Ended(at)
 	return f.nearestCut(at, 0, i, f.canEnter)
 }
 
 // canEnter says whether every track has something to play from boundary i on.
 func (f *Feed) canEnter(i int) bool {
-	if f.primary().start(i) >= f.length {
+	if f.primary().Start(i) >= f.length {
 		return false
 	}
 	for k := range f.tracks {
@@ -307,11 +307,11 @@ func (f *Feed) canEnter(i int) bool {
 	return true
 }
 
-// boundaryFrom returns the first boundary at or after asset time t; len()+1 if
+// boundaryFrom returns the first boundary at or after asset time t; Len()+1 if
 // there is none.
 func (s *segments) boundaryFrom(t time.Duration) int {
 	if t <= 0 {
 		return 0
 	}
-	return 1 + sort.Search(s.len(), func(i int) bool { return s.ends[i] >= t })
+	return 1 + s.Ended(t-1)
 }

@@ -215,7 +215,7 @@ func (p *planner) nextEvent(events []Event, at func(*Event) exit, done *playlog.
 		if c.feed == nil && same {
 			continue // the filler on air stands in for it
 		}
-		if c.feed == nil && ev.End.Sub(x.at) <= p.Filler.primary().duration(0)/2 {
+		if c.feed == nil && ev.End.Sub(x.at) <= p.Filler.primary().Duration(0)/2 {
 			continue
 		}
 		if c.feed != nil && c.first < 0 {
@@ -241,9 +241,9 @@ func (p *planner) candidate(ev *Event, x exit) candidate {
 		return c
 	}
 	primary := state.Feed.primary()
-	slotEnd := primary.start(c.first) + ev.End.Sub(x.at)
-	if out := state.Feed.nearestExit(slotEnd, c.first); out < 0 || slotEnd-primary.start(c.first) <= primary.start(out)-slotEnd {
-		if slotEnd <= primary.start(c.first)+primary.duration(c.first)/2 {
+	slotEnd := primary.Start(c.first) + ev.End.Sub(x.at)
+	if out := state.Feed.nearestExit(slotEnd, c.first); out < 0 || slotEnd-primary.Start(c.first) <= primary.Start(out)-slotEnd {
+		if slotEnd <= primary.Start(c.first)+primary.Duration(c.first)/2 {
 			c.first = -1
 			return c
 		}
@@ -259,7 +259,7 @@ func (p *planner) tolerance(x exit) time.Duration {
 	if x.feed == nil {
 		return 0
 	}
-	return x.feed.primary().longest / 2
+	return x.feed.primary().Longest() / 2
 }
 
 // fillerHelps says whether filler from an instant on brings the next event
@@ -338,7 +338,7 @@ func (p *planner) opening(start time.Time) (Planned, bool) {
 			return p.fillerCut(exit{at: start}, ev.airing(), playlog.Short, ""), true
 		}
 		first := state.Feed.lastEntry(start.Sub(ev.Start))
-		at := ev.Start.Add(state.Feed.primary().start(first))
+		at := ev.Start.Add(state.Feed.primary().Start(first))
 		if start.Sub(at) > maxReach {
 			return Planned{}, false
 		}
@@ -370,13 +370,13 @@ func after(events []Event, t time.Time) []Event {
 
 // endOfAsset is the exit where the cut's own asset has played out.
 func (e *Entry) endOfAsset() exit {
-	return exit{place{e.asset, 0, e.asset.primary().len()}, e.loopStart(1)}
+	return exit{place{e.asset, 0, e.asset.primary().Len()}, e.loopStart(1)}
 }
 
 // exitOfAsset is the exit nearest to an instant within the cut's own asset.
 func (e *Entry) exitOfAsset(at time.Time) exit {
 	i := e.asset.nearestExit(at.Sub(e.loopStart(0)), e.Tracks[0].First)
-	return exit{place{e.asset, 0, i}, e.loopStart(0).Add(e.asset.primary().start(i))}
+	return exit{place{e.asset, 0, i}, e.loopStart(0).Add(e.asset.primary().Start(i))}
 }
 
 // exit returns the point nearest to target, and not before earliest, at which
@@ -401,7 +401,7 @@ func (e *Entry) exit(target, earliest time.Time) exit {
 		if i < 0 {
 			continue
 		}
-		x := exit{place{feed, l, i}, base.Add(feed.primary().start(i))}
+		x := exit{place{feed, l, i}, base.Add(feed.primary().Start(i))}
 		if best.feed == nil || x.at.Sub(target).Abs() < best.at.Sub(target).Abs() {
 			best = x
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 )
 
@@ -72,7 +73,7 @@ func (tl *Timeline) headBefore(k int, end int64, cut int, length func(*Entry) ti
 			at--
 		}
 		p := tl.entries[at].place(k, n-first(at))
-		sum += p.feed.tracks[k].duration(p.index)
+		sum += p.feed.tracks[k].Duration(p.index)
 	}
 	// Where the target duration grew, so did the length: segments that had
 	// left by then must not come back.
@@ -124,7 +125,7 @@ func (tl *Timeline) Duration(w Window) time.Duration {
 	var d time.Duration
 	for n := w.First; n <= w.Last; n++ {
 		_, p := tl.segment(0, n)
-		d += p.feed.primary().duration(p.index)
+		d += p.feed.primary().Duration(p.index)
 	}
 	return d
 }
@@ -158,7 +159,10 @@ func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int
 
 	dst = tl.appendDateRanges(dst, t)
 
-	scope := scope{}
+	var (
+		scope  scope
+		reader packed.Reader
+	)
 	for n := w.First; n <= w.Last; n++ {
 		for cut+1 < len(tl.entries) && tl.entries[cut+1].Tracks[k].MediaSequence <= n {
 			cut++
@@ -170,15 +174,15 @@ func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int
 			dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
 		}
 		track := &p.feed.tracks[k]
-		dst = scope.append(dst, track.before(p.index), tag || n == w.First)
+		dst = scope.append(dst, track.scope(&reader, p.index), tag || n == w.First)
 		dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
 		dst = appendDate(dst, e.date(k, p))
 		dst = append(dst, '\n')
 		if p.index == e.first(k, p) {
 			dst = append(dst, tl.tailCues(k, n)...)
 		}
-		dst = append(dst, track.cues[p.index]...)
-		dst = append(dst, track.text[track.at[p.index]:track.at[p.index+1]]...)
+		dst = append(dst, track.cues(p.index)...)
+		dst = track.appendSegment(dst, &reader, p.index)
 	}
 	return dst
 }
@@ -192,10 +196,10 @@ func (tl *Timeline) tailCues(k int, n int64) string {
 	}
 	_, p := tl.segment(k, n-1)
 	track := &p.feed.tracks[k]
-	if p.index+1 != track.len() {
+	if p.index+1 != track.Len() {
 		return "" // it was cut short
 	}
-	return track.cues[track.len()]
+	return track.cues(track.Len())
 }
 
 // appendDate appends a date rounded to milliseconds from its exact value, so
@@ -207,34 +211,34 @@ func appendDate(dst []byte, t time.Time) []byte {
 // scope follows what EXT-X-KEY and EXT-X-MAP have put in force while a
 // playlist is written.
 type scope struct {
-	keys keys
+	keys packed.Keys
 	init string
 }
 
 // append writes what has to change before a segment, in the order in which its
 // own playlist has it; restate writes the init section again, as is usual
 // after a discontinuity.
-func (s *scope) append(dst []byte, p *prelude, restate bool) []byte {
-	if p.init != "" && (restate || p.init != s.init) {
-		dst = s.appendKeys(dst, p.initKeys)
-		dst = append(dst, p.init...)
-		s.init = p.init
+func (s *scope) append(dst []byte, p packed.Scope, restate bool) []byte {
+	if p.Init != "" && (restate || p.Init != s.init) {
+		dst = s.appendKeys(dst, p.InitKeys)
+		dst = append(dst, p.Init...)
+		s.init = p.Init
 	}
-	return s.appendKeys(dst, p.keys)
+	return s.appendKeys(dst, p.Keys)
 }
 
-func (s *scope) appendKeys(dst []byte, k keys) []byte {
-	if k.text == s.keys.text {
+func (s *scope) appendKeys(dst []byte, k packed.Keys) []byte {
+	if k.Tags == s.keys.Tags {
 		return dst
 	}
 	// A key stays in force until another one with its KEYFORMAT or
 	// METHOD=NONE (draft 4.4.4.4): where the set of formats changes, those of
 	// before would stay.
-	if s.keys.text != "" && s.keys.formats != k.formats {
+	if s.keys.Tags != "" && s.keys.Formats != k.Formats {
 		dst = append(dst, "#EXT-X-KEY:METHOD=NONE\n"...)
 	}
 	s.keys = k
-	return append(dst, k.text...)
+	return append(dst, k.Tags...)
 }
 
 // OnAir returns the cut that plays on the primary at t.

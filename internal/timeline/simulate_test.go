@@ -10,6 +10,7 @@ import (
 
 	"consuo/internal/hls"
 	"consuo/internal/hlscheck"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 	"consuo/internal/timeline"
 )
@@ -25,7 +26,7 @@ func vod(t testing.TB, name string, lengths ...string) *timeline.Asset {
 
 func newAsset(t testing.TB, p *hls.Presentation) *timeline.Asset {
 	t.Helper()
-	a, err := timeline.NewAsset(p, timeline.AssetOptions{})
+	a, err := timeline.NewAsset(packed.New(p), timeline.AssetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

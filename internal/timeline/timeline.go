@@ -128,7 +128,7 @@ func (e *Entry) place(k int, x int64) place {
 }
 
 // offset returns the asset time at which the primary begins.
-func (e *Entry) offset() time.Duration { return e.asset.primary().start(e.Tracks[0].First) }
+func (e *Entry) offset() time.Duration { return e.asset.primary().Start(e.Tracks[0].First) }
 
 // loopStart returns the date at which asset time 0 of a loop lies.
 func (e *Entry) loopStart(loop int64) time.Time {
@@ -141,11 +141,11 @@ func (e *Entry) loopStart(loop int64) time.Time {
 // date returns when a segment begins. On every loop all tracks are anchored to
 // the primary again (design §2, "Counters and dates").
 func (e *Entry) date(k int, p place) time.Time {
-	return e.loopStart(p.loop).Add(p.feed.tracks[k].start(p.index))
+	return e.loopStart(p.loop).Add(p.feed.tracks[k].Start(p.index))
 }
 
 func (e *Entry) end(k int, p place) time.Time {
-	return e.loopStart(p.loop).Add(p.feed.tracks[k].ends[p.index])
+	return e.loopStart(p.loop).Add(p.feed.tracks[k].End(p.index))
 }
 
 // first returns the segment of track k that the place's loop begins with.
@@ -171,8 +171,8 @@ func (e *Entry) loopBreaks(loop int64) int64 {
 	if loop == 0 {
 		return 0
 	}
-	own := e.asset.innerBreaks(0, e.Tracks[0].First, e.asset.primary().len())
-	filler := e.filler.innerBreaks(0, 0, e.filler.primary().len())
+	own := e.asset.innerBreaks(0, e.Tracks[0].First, e.asset.primary().Len())
+	filler := e.filler.innerBreaks(0, 0, e.filler.primary().Len())
 	return own + loop + (loop-1)*filler
 }
 
@@ -199,7 +199,7 @@ func (e *Entry) recorded(k int, t time.Time) int64 {
 	}
 	track := &feed.tracks[k]
 	at := t.Sub(e.loopStart(loop))
-	n := sort.Search(track.count, func(i int) bool { return track.ends[i] > at })
+	n := min(track.Ended(at), track.count)
 	first := e.first(k, place{loop: loop})
 	return done + int64(max(n-first, 0))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consuo/internal/hls"
+	"consuo/internal/packed"
 	"consuo/internal/playlog"
 )
 
@@ -187,7 +188,7 @@ func Map(s *playlog.Settings, a *Asset, opts MapOptions) (*Feed, error) {
 		if i < 0 || opts.MaxTarget == 0 {
 			continue
 		}
-		if longest := a.Sources[i].longest; WholeTarget(longest) > opts.MaxTarget {
+		if longest := a.Sources[i].Longest(); WholeTarget(longest) > opts.MaxTarget {
 			return nil, fmt.Errorf("%w: track %s has one of %s, %s is set", ErrTarget, s.Tracks[k].ID, longest, opts.MaxTarget)
 		}
 	}
@@ -223,20 +224,20 @@ func feed(settings *playlog.Settings, a *Asset, feeds []int, opts MapOptions) (*
 		case i >= 0:
 			sources[k] = &a.Sources[i].segments
 		case t.Container == playlog.WebVTT:
-			sources[k] = standIn(timing, "", opts.EmptySubtitles, "")
+			sources[k] = standIns(timing, standIn{uri: opts.EmptySubtitles})
 		default:
-			sources[k] = standIn(timing, gapTag, gapURI(timing), gapMap(t, a, timing))
+			sources[k] = standIns(timing, standIn{gap: true, uri: gapURI(timing), init: gapMap(t, a, timing)})
 		}
 		video[k] = t.Media == playlog.VideoTrack
 	}
 	// What is missing at the end of a track is listed, too, where it is more
 	// than the hole of one segment: players would wait for it.
 	for k, s := range sources {
-		if missing := timing.total() - s.total(); missing > s.longest {
+		if missing := timing.Total() - s.Total(); missing > s.Longest() {
 			if settings.Tracks[k].Container == playlog.WebVTT {
-				sources[k] = s.padded(missing, timing, "", opts.EmptySubtitles)
+				sources[k] = s.padded(missing, timing, standIn{uri: opts.EmptySubtitles})
 			} else {
-				sources[k] = s.padded(missing, timing, gapTag, gapURI(timing))
+				sources[k] = s.padded(missing, timing, standIn{gap: true, uri: gapURI(timing)})
 			}
 		}
 	}
@@ -254,14 +255,10 @@ func (f *Feed) Lacks(s *playlog.Settings) (ids []string) {
 	return ids
 }
 
-// gapTag marks a segment that is never loaded (draft 4.4.4.7).
-const gapTag = "#EXT-X-GAP\n"
-
 // gapURI returns a URI for gaps beside the segments of a playlist, absolute as
 // theirs are.
 func gapURI(beside *segments) string {
-	first := strings.TrimSpace(beside.text[:beside.at[1]])
-	uri, _, _ := strings.Cut(first[strings.LastIndexByte(first, '\n')+1:], "?")
+	uri, _, _ := strings.Cut(beside.firstURI(), "?")
 	return uri[:strings.LastIndexByte(uri, '/')+1] + "gap"
 }
 
@@ -274,30 +271,15 @@ func gapMap(t *playlog.Track, a *Asset, timing *segments) string {
 	}
 	for _, src := range a.Sources {
 		if src.Media == t.Media && src.Container == t.Container {
-			return src.before(0).init
+			return src.scope(new(packed.Reader), 0).Init
 		}
 	}
-	return timing.before(0).init
+	return timing.scope(new(packed.Reader), 0).Init
 }
 
-// standIn makes segments of another playlist's lengths that all have one URI
-// and one init section.
-func standIn(like *segments, tag, uri, init string) *segments {
-	s := &segments{ends: like.ends, breaks: like.breaks, longest: like.longest}
-	if init != "" {
-		s.prelude = make([]uint32, len(like.ends))
-		s.preludes = []prelude{{init: init}}
-	}
-	var b []byte
-	for i := range like.ends {
-		s.at = append(s.at, uint32(len(b)))
-		line := like.text[like.at[i]:like.at[i+1]]
-		line = line[:strings.IndexByte(line, '\n')+1] // EXTINF
-		b = append(append(append(append(b, line...), tag...), uri...), '\n')
-	}
-	s.at = append(s.at, uint32(len(b)))
-	s.text = string(b)
-	return s
+// standIns are segments of another playlist's lengths that all have one URI.
+func standIns(like *segments, with standIn) *segments {
+	return &segments{Times: like.Times, breaks: like.breaks, standIn: with}
 }
 
 func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
@@ -306,7 +288,7 @@ func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
 	for k := range s.Tracks {
 		t := &s.Tracks[k]
 		feeds[k] = feedOf(t, a)
-		if i := feeds[k]; i >= 0 && t.Container == playlog.WebVTT && WholeTarget(a.Sources[i].longest) > opts.TargetDuration {
+		if i := feeds[k]; i >= 0 && t.Container == playlog.WebVTT && WholeTarget(a.Sources[i].Longest()) > opts.TargetDuration {
 			feeds[k] = -1
 		}
 		leads = leads || feeds[k] >= 0 && t.Media == s.Tracks[0].Media

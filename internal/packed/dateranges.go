@@ -1,0 +1,86 @@
+package packed
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"consuo/internal/hls"
+)
+
+// DateRange is an EXT-X-DATERANGE of an asset, in asset time.
+type DateRange struct {
+	hls.DateRange               // dates and durations are the source's
+	At            time.Duration // asset time of its start; below 0: before the asset
+	Length        time.Duration // below 0: not given
+	Planned       time.Duration // below 0: not given
+}
+
+// newDateRanges moves the date ranges of a playlist to asset time, which its
+// EXT-X-PROGRAM-DATE-TIMEs make possible (draft 4.4.5.1). Without those all
+// are dropped: nobody knows when they are. Tags with the same ID are one range
+// (draft 4.4.5.1: they add attributes).
+func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
+	type anchor struct {
+		at   time.Duration
+		date time.Time
+	}
+	var anchors []anchor
+	var tags []hls.DateRange
+	var now time.Duration
+	for i := range m.Segments {
+		s := &m.Segments[i]
+		if !s.ProgramDateTime.IsZero() {
+			anchors = append(anchors, anchor{now, s.ProgramDateTime})
+		}
+		tags = append(tags, s.DateRanges...)
+		now += s.Duration
+	}
+	if len(anchors) == 0 {
+		return nil, len(tags)
+	}
+	byID := make(map[string]int)
+	for _, tag := range tags {
+		if i, ok := byID[tag.ID]; ok {
+			r := &ranges[i]
+			if tag.Duration >= 0 {
+				r.Duration = tag.Duration
+			}
+			if !tag.EndDate.IsZero() {
+				r.EndDate = tag.EndDate
+			}
+			continue
+		}
+		// The date is that of the content after the latest anchor before it.
+		from := anchors[0]
+		for _, a := range anchors {
+			if !a.date.After(tag.StartDate) && !a.date.Before(from.date) {
+				from = a
+			}
+		}
+		byID[tag.ID] = len(ranges)
+		ranges = append(ranges, DateRange{DateRange: tag, At: from.at + tag.StartDate.Sub(from.date)})
+	}
+	slices.SortStableFunc(ranges, func(a, b DateRange) int { return cmp.Compare(a.At, b.At) })
+	for i := range ranges {
+		r := &ranges[i]
+		r.Length, r.Planned = r.Duration, r.PlannedDuration
+		switch {
+		case r.Length >= 0:
+		case !r.EndDate.IsZero():
+			r.Length = r.EndDate.Sub(r.StartDate)
+		case r.EndOnNext: // draft 4.4.5.1: until the next one of its class
+			next := slices.IndexFunc(ranges[i+1:], func(o DateRange) bool { return o.Class == r.Class })
+			if next >= 0 {
+				r.Length = ranges[i+1+next].At - r.At
+			}
+		}
+	}
+	return ranges, 0
+}
+
+// droppedRanges says that date ranges were left out.
+func droppedRanges(n int) string {
+	return fmt.Sprintf("%d EXT-X-DATERANGE left out: there is no EXT-X-PROGRAM-DATE-TIME to tell when they are", n)
+}

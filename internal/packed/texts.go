@@ -1,0 +1,265 @@
+package packed
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+)
+
+// Texts is a list of texts that are much alike. Of each is kept where it
+// differs from the one before; every block-th differs from the first, so that
+// any can be read without those before its block.
+//
+// A record begins with a number. If it is even, the text is as long as the one
+// before, and half the number says how many runs of bytes differ, each as
+//
+//	bytes that are equal before it, its length * 2 + form, its bytes
+//
+// In form 1 the bytes are nibbles, two a byte, for the hexadecimal digits of
+// the text before; all others are equal. So a counter takes four bytes, and
+// a UUID 20. If the number is odd, half of it says how much of the beginning is
+// equal, then come
+//
+//	bytes that are equal at the end, number of bytes between, these bytes
+//
+// Numbers are those of encoding/binary.AppendUvarint.
+type Texts struct {
+	Count int
+	First []byte
+	Data  []byte // a record per text
+
+	at []uint32 // where the records of every block-th text begin
+}
+
+// newTexts packs as many texts as there are.
+func newTexts(n int, text func(i int) string) *Texts {
+	first := text(0)
+	t := &Texts{Count: n, First: []byte(first), at: make([]uint32, 0, n/block+1)}
+	before := first
+	for i := range n {
+		now := text(i)
+		if i%block == 0 {
+			t.at = append(t.at, uint32(len(t.Data)))
+			before = first
+		}
+		t.Data = appendRecord(t.Data, before, now)
+		before = now
+	}
+	t.Data = bytes.Clone(t.Data) // without what append has reserved
+	return t
+}
+
+var errTexts = errors.New("its texts can't be read")
+
+// maxTexts bounds the length of stored texts together, unpacked.
+const maxTexts = 1 << 30
+
+// restore works out what is not stored, and proves that every text can be read.
+func (t *Texts) restore() error {
+	var text []byte
+	data, size := t.Data, 0
+	for i := range t.Count {
+		if i%block == 0 {
+			t.at = append(t.at, uint32(len(t.Data)-len(data)))
+			text = append(text[:0], t.First...)
+		}
+		var ok bool
+		if text, data, ok = readRecord(text, data); !ok {
+			return errTexts
+		}
+		if size += len(text) + 1; size > maxTexts {
+			return errTexts
+		}
+	}
+	if len(data) > 0 {
+		return errTexts
+	}
+	return nil
+}
+
+// apart is how many equal bytes end a run of those that differ.
+const apart = 4
+
+func appendRecord(dst []byte, before, text string) []byte {
+	if len(before) != len(text) {
+		prefix := 0
+		for most := min(len(before), len(text)); prefix < most && before[prefix] == text[prefix]; prefix++ {
+		}
+		suffix := 0
+		for most := min(len(before), len(text)) - prefix; suffix < most && before[len(before)-1-suffix] == text[len(text)-1-suffix]; suffix++ {
+		}
+		middle := text[prefix : len(text)-suffix]
+		dst = binary.AppendUvarint(dst, uint64(prefix)<<1|1)
+		dst = binary.AppendUvarint(dst, uint64(suffix))
+		dst = binary.AppendUvarint(dst, uint64(len(middle)))
+		return append(dst, middle...)
+	}
+	runs := 0
+	for _, end := nextRun(before, text, 0); end > 0; _, end = nextRun(before, text, end) {
+		runs++
+	}
+	dst = binary.AppendUvarint(dst, uint64(runs)<<1)
+	done := 0
+	for range runs {
+		begin, end := nextRun(before, text, done)
+		dst = binary.AppendUvarint(dst, uint64(begin-done))
+		if run := text[begin:end]; hexFits(before[begin:end], run) {
+			dst = binary.AppendUvarint(dst, uint64(len(run))<<1|1)
+			dst = appendNibbles(dst, before[begin:end], run)
+		} else {
+			dst = binary.AppendUvarint(dst, uint64(len(run))<<1)
+			dst = append(dst, run...)
+		}
+		done = end
+	}
+	return dst
+}
+
+// nextRun returns the next run of bytes from an index on in which two texts of
+// one length differ; end is 0 if there is none.
+func nextRun(before, text string, from int) (begin, end int) {
+	for begin = from; begin < len(text) && before[begin] == text[begin]; begin++ {
+	}
+	for i := begin; i < len(text) && (end == 0 || i < end+apart); i++ {
+		if before[i] != text[i] {
+			end = i + 1
+		}
+	}
+	return begin, end
+}
+
+// hexFits says whether a run has hexadecimal digits where the text before has
+// them, and the same as that everywhere else.
+func hexFits(before, run string) bool {
+	for i := range run {
+		if _, was := nibble(before[i]); !was {
+			if run[i] != before[i] {
+				return false
+			}
+		} else if _, is := nibble(run[i]); !is {
+			return false
+		}
+	}
+	return true
+}
+
+func appendNibbles(dst []byte, before, run string) []byte {
+	half := false
+	for i := range run {
+		if _, was := nibble(before[i]); !was {
+			continue
+		}
+		n, _ := nibble(run[i])
+		if half {
+			dst[len(dst)-1] |= n
+		} else {
+			dst = append(dst, n<<4)
+		}
+		half = !half
+	}
+	return dst
+}
+
+const hexDigits = "0123456789abcdef"
+
+// nibble returns the value of a hexadecimal digit in lower case.
+func nibble(c byte) (n byte, ok bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	}
+	return 0, false
+}
+
+// readRecord turns the text before into the text of the record that data begins
+// with, in the same memory, and returns what follows the record.
+func readRecord(text, data []byte) (next, rest []byte, ok bool) {
+	number := func() int {
+		v, n := binary.Uvarint(data)
+		if n <= 0 || v > maxTexts {
+			ok = false
+			return 0
+		}
+		data = data[n:]
+		return int(v)
+	}
+	ok = true
+	head := number()
+	if head&1 == 1 {
+		prefix, suffix, length := head>>1, number(), number()
+		if !ok || prefix+suffix > len(text) || length > len(data) {
+			return nil, nil, false
+		}
+		tail := len(text) - suffix
+		if size := prefix + length + suffix; size > len(text) {
+			text = append(text, make([]byte, size-len(text))...)
+		}
+		copy(text[prefix+length:], text[tail:tail+suffix])
+		copy(text[prefix:], data[:length])
+		return text[:prefix+length+suffix], data[length:], true
+	}
+	at := 0
+	for range head >> 1 {
+		at += number()
+		length := number()
+		form := length & 1
+		length >>= 1
+		if !ok || at+length > len(text) {
+			return nil, nil, false
+		}
+		run := text[at : at+length]
+		if form == 0 {
+			if length > len(data) {
+				return nil, nil, false
+			}
+			copy(run, data)
+			data = data[length:]
+		} else if data, ok = readNibbles(run, data); !ok {
+			return nil, nil, false
+		}
+		at += length
+	}
+	return text, data, ok
+}
+
+func readNibbles(run, data []byte) (rest []byte, ok bool) {
+	digits := 0
+	for i := range run {
+		if _, was := nibble(run[i]); !was {
+			continue
+		}
+		if digits/2 >= len(data) {
+			return nil, false
+		}
+		n := data[digits/2]
+		if digits%2 == 0 {
+			n >>= 4
+		}
+		run[i] = hexDigits[n&15]
+		digits++
+	}
+	return data[(digits+1)/2:], true
+}
+
+// reader reads texts. To read one after the other costs little more than to
+// copy them.
+type reader struct {
+	texts *Texts
+	next  int    // index of the text after the current one
+	text  []byte // the current one
+	data  []byte // records from next on
+}
+
+// read returns text i, until the next call.
+func (r *reader) read(t *Texts, i int) []byte {
+	if current := r.next - 1; r.texts != t || i < current || i/block != current/block {
+		r.texts, r.next = t, i/block*block
+		r.text, r.data = append(r.text[:0], t.First...), t.Data[t.at[i/block]:]
+	}
+	for ; r.next <= i; r.next++ {
+		r.text, r.data, _ = readRecord(r.text, r.data) // restore has proved them right
+	}
+	return r.text
+}

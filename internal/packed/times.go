@@ -1,0 +1,168 @@
+package packed
+
+import (
+	"errors"
+	"sort"
+	"time"
+)
+
+// block is how many segments lie between two that can be found without reading
+// those before them.
+const block = 32
+
+// Times has the lengths of segments, exact: a number per segment that names one
+// of the EXTINFs that occur, of which a playlist has few.
+type Times struct {
+	Lengths []Length // that occur
+	Index   []byte   // of each segment in Lengths, in as many bytes as that needs
+
+	width   int             // of an index, in bytes
+	starts  []time.Duration // of every block-th segment
+	total   time.Duration
+	longest time.Duration
+}
+
+// Length is an EXTINF.
+type Length struct {
+	Duration time.Duration
+	Digits   string // as they are written
+}
+
+// newTimes packs as many lengths as there are. Equal ones are kept once.
+func newTimes(n int, at func(i int) Length) Times {
+	var t Times
+	index, known := make([]int, n), make(map[Length]int)
+	for i := range index {
+		l := at(i)
+		k, ok := known[l]
+		if !ok {
+			k = len(t.Lengths)
+			known[l] = k
+			t.Lengths = append(t.Lengths, l)
+		}
+		index[i] = k
+	}
+	width := indexWidth(len(t.Lengths))
+	t.Index = make([]byte, 0, n*width)
+	for _, k := range index {
+		for b := width - 1; b >= 0; b-- {
+			t.Index = append(t.Index, byte(k>>(8*b)))
+		}
+	}
+	_ = t.restore() // it was made here
+	return t
+}
+
+// indexWidth returns how many bytes tell so many values apart.
+func indexWidth(values int) int {
+	switch {
+	case values <= 1<<8:
+		return 1
+	case values <= 1<<16:
+		return 2
+	}
+	return 3
+}
+
+var errTimes = errors.New("its lengths can't be read")
+
+// restore works out what is not stored.
+func (t *Times) restore() error {
+	t.width = indexWidth(len(t.Lengths))
+	if len(t.Lengths) > 1<<24 || len(t.Index)%t.width != 0 {
+		return errTimes
+	}
+	n := t.Len()
+	t.starts = make([]time.Duration, 0, n/block+1)
+	for i := range n {
+		k := t.kind(i)
+		if k >= len(t.Lengths) {
+			return errTimes
+		}
+		d := t.Lengths[k].Duration
+		if d < 0 || t.total+d < t.total {
+			return errTimes
+		}
+		if i%block == 0 {
+			t.starts = append(t.starts, t.total)
+		}
+		t.total += d
+		t.longest = max(t.longest, d)
+	}
+	return nil
+}
+
+// kind returns the index of segment i in Lengths.
+func (t *Times) kind(i int) int {
+	switch t.width {
+	case 1:
+		return int(t.Index[i])
+	case 2:
+		return int(t.Index[2*i])<<8 | int(t.Index[2*i+1])
+	}
+	return int(t.Index[3*i])<<16 | int(t.Index[3*i+1])<<8 | int(t.Index[3*i+2])
+}
+
+// Len returns how many segments there are.
+func (t *Times) Len() int { return len(t.Index) / t.width }
+
+// Duration returns how long segment i lasts.
+func (t *Times) Duration(i int) time.Duration { return t.Lengths[t.kind(i)].Duration }
+
+// Total returns how long all segments last.
+func (t *Times) Total() time.Duration { return t.total }
+
+// Longest returns the length of the longest segment.
+func (t *Times) Longest() time.Duration { return t.longest }
+
+// Start returns the time at which segment i begins, from that of the first;
+// i may be Len().
+func (t *Times) Start(i int) time.Duration {
+	if i == t.Len() {
+		return t.total
+	}
+	b := i / block
+	at := t.starts[b]
+	for j := b * block; j < i; j++ {
+		at += t.Duration(j)
+	}
+	return at
+}
+
+// End returns the time at which segment i ends.
+func (t *Times) End(i int) time.Duration { return t.Start(i) + t.Duration(i) }
+
+// Ended returns how many segments end at a time or before.
+func (t *Times) Ended(at time.Duration) int {
+	if at >= t.total {
+		return t.Len()
+	}
+	b := sort.Search(len(t.starts), func(b int) bool { return t.starts[b] > at }) - 1
+	if b < 0 {
+		return 0
+	}
+	i := b * block
+	for end := t.starts[b]; ; i++ { // the last one ends after it
+		if end += t.Duration(i); end > at {
+			return i
+		}
+	}
+}
+
+// Plus returns the lengths with more at the end.
+func (t *Times) Plus(more []Length) Times {
+	n := t.Len()
+	return newTimes(n+len(more), func(i int) Length {
+		if i < n {
+			return t.Lengths[t.kind(i)]
+		}
+		return more[i-n]
+	})
+}
+
+// AppendEXTINF writes the EXTINF of segment i with its newline.
+func (t *Times) AppendEXTINF(dst []byte, i int) []byte {
+	dst = append(dst, "#EXTINF:"...)
+	dst = append(dst, t.Lengths[t.kind(i)].Digits...)
+	return append(dst, ",\n"...)
+}
