@@ -55,6 +55,7 @@ ifeq ($(RACE),)
 	@echo "*** No C compiler: testing WITHOUT the race detector. ***" >&2
 endif
 	go run ./scripts/testreport $(RACE) $$(go list $(PKG) | grep -vE '$(CLOCK)')
+	@[ "$(PKG)" != ./... ] || go run ./scripts/testreport -C internal/deploytest ./...
 	@clocked=$$(go list $(PKG) | grep -E '$(CLOCK)' | tr "\n" " "); [ -z "$$clocked" ] || $(MAKE) --no-print-directory clocked CLOCKED="$$clocked"
 
 # Players and faults in real time: one package at a time, without the race
@@ -76,6 +77,7 @@ check: ## formatting, vet, go fix, go.mod
 	go vet ./...
 	go fix -diff ./...
 	go mod tidy -diff
+	cd internal/deploytest && go vet ./... && go fix -diff ./... && go mod tidy -diff
 
 .PHONY: lint
 lint: ## golangci-lint where it is installed, staticcheck otherwise
@@ -108,7 +110,11 @@ soak: ## engines, schedule and players under faults for FOR (10m), as real proce
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/soak
 	@exec bin/soak -for $(FOR) $(SOAK)
 
+# The same sources give the same images: what is dated has the commit's date.
+BUILD_IMAGE := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+
 .PHONY: images
 images: ## consuo-schedule:VERSION and consuo-engine:VERSION; needs Docker with BuildKit
-	docker build -f Dockerfile.schedule --build-arg VERSION=$(VERSION) -t consuo-schedule:$(VERSION) .
-	docker build -f Dockerfile.engine --build-arg VERSION=$(VERSION) -t consuo-engine:$(VERSION) .
+	$(BUILD_IMAGE) -f Dockerfile.schedule -t consuo-schedule:$(VERSION) .
+	$(BUILD_IMAGE) -f Dockerfile.engine -t consuo-engine:$(VERSION) .

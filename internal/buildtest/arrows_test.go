@@ -16,11 +16,6 @@ import (
 // listed is what go list tells of a package.
 type listed struct {
 	ImportPath string
-	Dir        string
-	Standard   bool
-	Module     *struct{ Path string }
-	GoFiles    []string
-	EmbedFiles []string
 	Imports    []string
 	Deps       []string
 }

@@ -24,7 +24,8 @@ type event struct {
 }
 
 func main() {
-	cmd := exec.CommandContext(context.Background(), "go", append([]string{"test", "-json"}, os.Args[1:]...)...)
+	// -json comes last, because -C has to be the first of all flags.
+	cmd := exec.CommandContext(context.Background(), "go", append(append([]string{"test"}, os.Args[1:]...), "-json")...)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
