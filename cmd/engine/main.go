@@ -44,7 +44,7 @@ func (c *Config) Validate() error {
 	}
 	if c.SlateURI != "" {
 		if u, err := url.Parse(c.SlateURI); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			faults = append(faults, fmt.Errorf("SLATE_URI=%q: want the http or https URL of an HLS playlist", c.SlateURI))
+			faults = append(faults, fmt.Errorf("SLATE_URI=%q: want the http or https URL of an HLS playlist", asset.Redact(c.SlateURI)))
 		}
 	}
 	var err error

@@ -111,7 +111,10 @@ func (s *source) get(ctx context.Context, client *http.Client, policy Policy) (p
 	response, err := client.Do(r)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // it names the URL, which everybody knows who reads this
+			err = e.Err // it names the URL, with its query string
+		}
+		if strings.Contains(err.Error(), "Location header") { // so does this one, and net/http has no type for it
+			err = errors.New("it redirects to a URL that can't be parsed")
 		}
 		return 0, fmt.Errorf("no answer: %w", err)
 	}

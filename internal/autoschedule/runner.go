@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"consuo/internal/asset"
 	"consuo/internal/schedule"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -235,7 +236,7 @@ func (r *Runner) fetch(ctx context.Context, autos map[string]schedule.Auto) {
 			s.fetch(ctx, r.client, r.Policy)
 			r.m.feeds.WithLabelValues(outcome(s.err)).Inc()
 			if s.err != nil {
-				r.Logger.Warn("feed can't be read", "feed", s.url, "err", s.err, "retry", s.next)
+				r.Logger.Warn("feed can't be read", "feed", asset.Redact(s.url), "err", s.err, "retry", s.next)
 			}
 			return nil
 		})
