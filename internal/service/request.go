@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -207,7 +208,7 @@ func logAccess(log *slog.Logger, q *request, r *http.Request, elapsed time.Durat
 	if !log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs,
 		slog.String("request_id", q.id),
 		slog.String("method", clip(r.Method)),
@@ -218,6 +219,11 @@ func logAccess(log *slog.Logger, q *request, r *http.Request, elapsed time.Durat
 		slog.Float64("seconds", elapsed.Seconds()),
 		slog.String("remote", r.RemoteAddr),
 	)
+	// Both services have what belongs to a channel below its name.
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/channels/"); ok {
+		channel, _, _ := strings.Cut(rest, "/")
+		attrs = append(attrs, slog.String("channel", clip(channel)))
+	}
 	if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
 		attrs = append(attrs, slog.String("forwarded_for", clip(forwarded)))
 	}

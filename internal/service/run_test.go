@@ -208,7 +208,7 @@ func TestAccessLog(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
 		t.Fatal(err)
 	}
-	if line["route"] != "/channels/{id}" || line["status"] != 418.0 || line["bytes"] != 4.0 || line["path"] != "/channels/a\nb" {
+	if line["route"] != "/channels/{id}" || line["status"] != 418.0 || line["bytes"] != 4.0 || line["path"] != "/channels/a\nb" || line["channel"] != "a\nb" {
 		t.Errorf("line: %v", line)
 	}
 	if strings.Contains(log.String(), "secret") {
