@@ -14,6 +14,10 @@ import (
 // holds is gone with the process, and only one engine can use it: a channel
 // then begins anew from the wall clock.
 type Memory struct {
+	// Clock is store time; nil: the clock of the process. It is not to be
+	// changed once the store is used.
+	Clock func() time.Time
+
 	lead time.Duration
 	keep int
 
@@ -29,8 +33,7 @@ type memoryLog struct {
 	frozen   map[string][]byte // by digest
 }
 
-// NewMemory returns an empty store. Its clock is the process's. Of each log it
-// keeps the last 1,000 cuts.
+// NewMemory returns an empty store. Of each log it keeps the last 1,000 cuts.
 func NewMemory(lead time.Duration) *Memory {
 	return &Memory{lead: lead, keep: 1000, logs: make(map[string]*memoryLog)}
 }
@@ -60,7 +63,9 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 	}
 	page := func(after int64) Page {
 		p := m.page(l, after)
-		l.watched = time.Now().UTC()
+		if p.Now.After(l.watched) {
+			l.watched = p.Now
+		}
 		return p
 	}
 	if len(cuts) == 0 {
@@ -68,7 +73,7 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 		p.Cuts = nil
 		return p, nil
 	}
-	added, err := Decide(l.cuts, cuts, time.Now(), m.lead)
+	added, err := Decide(l.cuts, cuts, m.now(), m.lead)
 	if err != nil {
 		return page(cuts[0].Number - 1), err
 	}
@@ -135,6 +140,13 @@ func (m *Memory) Delete(channel string) {
 	delete(m.logs, channel)
 }
 
+func (m *Memory) now() time.Time {
+	if m.Clock != nil {
+		return m.Clock().UTC()
+	}
+	return time.Now().UTC()
+}
+
 func (m *Memory) log(channel string) *memoryLog {
 	l := m.logs[channel]
 	if l == nil {
@@ -149,5 +161,5 @@ func (m *Memory) page(l *memoryLog, after int64) Page {
 		after += l.cuts[len(l.cuts)-1].Number
 	}
 	i, _ := slices.BinarySearchFunc(l.cuts, after+1, func(c Cut, n int64) int { return int(c.Number - n) })
-	return Page{ID: l.id, Now: time.Now().UTC(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:]), Settings: l.settings, Watched: l.watched}
+	return Page{ID: l.id, Now: m.now(), Lead: m.lead, Cuts: slices.Clone(l.cuts[i:]), Settings: l.settings, Watched: l.watched}
 }

@@ -42,10 +42,9 @@ type channel struct {
 	id  string
 	log *slog.Logger
 
-	view     atomic.Pointer[view] // what requests see; nil: nothing yet
-	asked    atomic.Int64         // latest request, as time since Engine.born
-	rendered atomic.Int64         // latest instant rendered, Unix nanoseconds
-	signal   chan struct{}        // wakes the goroutine; has room for one
+	view   atomic.Pointer[view] // what requests see; nil: nothing yet
+	asked  atomic.Int64         // latest request, as time since Engine.born
+	signal chan struct{}        // wakes the goroutine; has room for one
 	// complete is the instant, Unix nanoseconds, up to which the log is known
 	// to say what airs: nothing is rendered beyond it.
 	complete atomic.Int64

@@ -31,7 +31,8 @@ const (
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same: longer than a step then takes.
 	lastMoment = 2 * time.Second
-	// maxAhead is how far ahead of store time an answer may claim to be.
+	// maxAhead is how far ahead of store time an answer may claim to be, and
+	// how far behind before it counts as one of another time.
 	maxAhead = 2 * time.Second
 	// aloneFor is how long an engine that is alone renders before it has to
 	// find again that it is.
@@ -142,7 +143,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		if r.alone() {
 			r.goAlone()
 		}
-		return now.Add(r.backOff())
+		return r.e.Now().Add(r.backOff()) // it may have jumped
 	}
 	r.failures = 0
 	r.mu.Lock()
@@ -162,9 +163,10 @@ func (r *runner) sync(ctx context.Context) time.Time {
 // what was rendered before may lie in the future now.
 func (r *runner) jumped(ctx context.Context, jumps int) error {
 	r.report("", "store time has jumped: playout begins anew")
-	rendered := r.rendered.Swap(0)
-	if err := r.rebase(ctx, r.settings, r.acked, r.tl.Above(later(r.e.Now(), time.Unix(0, rendered)))); err != nil {
-		r.rendered.CompareAndSwap(0, rendered)
+	floor, before := r.tl.Above(later(r.e.Now(), time.Unix(0, r.latest.Load()))), r.latest
+	r.latest = new(rendered)
+	if err := r.beginAbove(ctx, floor); err != nil {
+		r.latest = before
 		return err
 	}
 	r.jumps = jumps
@@ -185,6 +187,11 @@ func (r *runner) backOff() time.Duration {
 	return min(appendRetry<<min(r.failures-1, 4), logInterval)
 }
 
+// errTime says that store time is in doubt: before anything is taken from the
+// log, the clock has to follow it or to find that the answer was wrong. What
+// began anew after a jump means other instants than this engine has.
+var errTime = errors.New("the log's time is not store time")
+
 // catchUp reads the log from the last known cut on, whose digest stands for all
 // before it. If that one is not there, or another cut has a number that was
 // published, the log has another history than players have seen.
@@ -193,9 +200,13 @@ func (r *runner) catchUp(ctx context.Context) error {
 	if after < 0 {
 		after = -recentCuts // what was begun alone may have arrived, or there is a log
 	}
+	asked := r.e.Now()
 	page, err := r.read(ctx, after)
 	if err != nil {
 		return err
+	}
+	if r.e.Jumps() != r.jumps || page.Now.Before(asked.Add(-maxAhead)) || page.Now.After(r.e.Now().Add(maxAhead)) {
+		return errTime
 	}
 	if page.ID != r.logID {
 		r.lost(page)
@@ -217,7 +228,7 @@ func (r *runner) catchUp(ctx context.Context) error {
 	}
 	if len(cuts) > 0 {
 		// Others went on while this engine was alone, or stood still.
-		if rendered := time.Unix(0, r.rendered.Load()); r.tl.Contradicts(&cuts[0], rendered) {
+		if r.tl.Contradicts(&cuts[0], time.Unix(0, r.latest.Load())) {
 			return r.diverged(ctx)
 		}
 		r.adopt(ctx, cuts)
@@ -277,29 +288,34 @@ func (r *runner) lost(page playlog.Page) {
 	r.report("", "the playout log is another one than before: playout begins anew")
 }
 
-// diverged takes over the log where players have seen another history, above
-// both (design §2, log protocol 6).
+// diverged takes over the log where players have seen another history (design
+// §2, log protocol 6).
 func (r *runner) diverged(ctx context.Context) error {
-	now := r.e.Now()
-	floor := r.tl.Above(now)
+	if err := r.beginAbove(ctx, r.tl.Above(r.e.Now())); err != nil {
+		return err
+	}
+	r.conflict()
+	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
+	return nil
+}
+
+// beginAbove takes over the log, above it and above what was published here,
+// for which floor stands: with the beginning that another engine has made by
+// now, if it is that high, or with one of its own.
+func (r *runner) beginAbove(ctx context.Context, floor playlog.Numbers) error {
 	page, err := r.read(ctx, -recentCuts)
 	if err != nil {
 		return err
 	}
-	r.conflict()
+	now := r.e.Now()
 	r.frozen = nil // the store may be a backup that has them not
-	published := playlog.Numbers{
-		MediaSequence:         floor.MediaSequence - playlog.RebaseStep,
-		DiscontinuitySequence: floor.DiscontinuitySequence - playlog.RebaseStep,
-	}
 	var last mark
 	if n := len(page.Cuts); n > 0 {
 		last = markOf(&page.Cuts[n-1])
 		r.use(page.Settings)
 		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
 			rebase := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == lastRebase(page.Cuts) })
-			if rebase >= 0 && above(&entries[rebase].Cut, published) {
-				r.report("", "the playout log has another history than what was on air here, and begins anew above it")
+			if rebase >= 0 && above(&entries[rebase].Cut, below(floor)) {
 				r.acked, r.pending, r.due = last, nil, nil
 				r.tl = timeline.New(entries[rebase:], r.e.Window)
 				r.show()
@@ -310,7 +326,6 @@ func (r *runner) diverged(ctx context.Context) error {
 			floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
 		}
 	}
-	r.report("", "the playout log has another history than what was on air here: playout begins anew above both")
 	// Should that fail, it is another history still: acked must not say that
 	// the log's cuts are the ones on air here.
 	r.diverging = true
@@ -327,6 +342,13 @@ func lastRebase(cuts []playlog.Cut) int64 {
 		}
 	}
 	return 0
+}
+
+// below returns the numbers that a floor is above of.
+func below(floor playlog.Numbers) playlog.Numbers {
+	floor.MediaSequence -= playlog.RebaseStep
+	floor.DiscontinuitySequence -= playlog.RebaseStep
+	return floor
 }
 
 // above says whether a rebase of another engine is above what was published
@@ -409,7 +431,7 @@ func (r *runner) holdOut(p *timeline.Planned) time.Time {
 	if last := p.Start.Add(-lastMoment); now.Before(last) {
 		return earlier(now.Add(r.backOff()), last)
 	}
-	if r.tl.Contradicts(&p.Cut, time.Unix(0, r.rendered.Load())) {
+	if r.tl.Contradicts(&p.Cut, time.Unix(0, r.latest.Load())) {
 		r.due = nil // too late even for that: what was published stands
 		return now
 	}

@@ -428,67 +428,238 @@ func TestLogIsReplaced(t *testing.T) {
 	})
 }
 
-// steps is a store whose clock is stepped. Engines notice after a few seconds.
-type steps struct {
-	playlog.Log
-	mu     sync.Mutex
-	offset time.Duration
-	jumps  int
+// machine is a computer whose date may be wrong, and be set while it runs.
+type machine struct {
+	mu  sync.Mutex
+	off time.Duration
 }
 
-func (s *steps) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().UTC().Add(s.offset)
+func (m *machine) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Now().UTC().Add(m.off)
 }
 
-func (s *steps) step(by time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.offset += by
-	s.jumps++
+func (m *machine) step(by time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.off += by
 }
 
-func (s *steps) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.jumps
+// asking is the way of an engine to the log, with a clock that learns store
+// time by it as the one of package scheduleclient does.
+type asking struct {
+	*wire
+	clock scheduleclient.Clock
+	skew  time.Duration // of the engine's machine
 }
 
-func (s *steps) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
-	p, err := s.Log.Read(ctx, channel, after)
-	p.Now = s.now()
-	return p, err
+func (a *asking) local() time.Time { return time.Now().Add(a.skew) }
+
+func (a *asking) observe(sent time.Time, page playlog.Page, err error) {
+	if err == nil {
+		time.Sleep(7 * time.Millisecond) // as long as it takes to arrive
+		a.clock.Observe(sent, a.local(), page.Now)
+	}
 }
 
-func (s *steps) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
-	p, err := s.Log.Append(ctx, channel, id, cuts)
-	p.Now = s.now()
-	return p, err
+func (a *asking) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
+	sent := a.local()
+	time.Sleep(3 * time.Millisecond)
+	page, err := a.wire.Read(ctx, channel, after)
+	a.observe(sent, page, err)
+	return page, err
 }
 
-func TestStoreTimeJumps(t *testing.T) {
-	for _, by := range []time.Duration{3 * time.Second, -3 * time.Second, 5 * time.Minute, -5 * time.Minute} {
+func (a *asking) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
+	sent := a.local()
+	time.Sleep(3 * time.Millisecond)
+	page, err := a.wire.Append(ctx, channel, id, cuts)
+	a.observe(sent, page, err)
+	return page, err
+}
+
+// polling is the list of channels, whose answers have store time as well.
+type polling struct {
+	*station
+	*asking
+	store *machine
+}
+
+func (p polling) Channels(ctx context.Context) (scheduleclient.List, bool, error) {
+	sent := p.local()
+	time.Sleep(3 * time.Millisecond)
+	list, changed, err := p.station.Channels(ctx)
+	p.observe(sent, playlog.Page{Now: p.store.now()}, err)
+	return list, changed, err
+}
+
+// timed is a cluster whose replicas keep store time by asking.
+type timed struct {
+	*cluster
+	store machine
+}
+
+func newTimedCluster(t testing.TB, skews ...time.Duration) *timed {
+	c := &timed{cluster: &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}}
+	memory := playlog.NewMemory(playlog.Lead)
+	memory.Clock = c.store.now
+	c.log = memory
+	c.replicas = make([]*replica, len(skews))
+	for i, skew := range skews {
+		c.launch(i, skew)
+	}
+	return c
+}
+
+func (c *timed) launch(i int, skew time.Duration) {
+	a := &asking{wire: &wire{Log: c.log}, skew: skew}
+	s := newStation(c.TB, func(o *playout.Options) {
+		o.Schedule, o.Loader, o.Log = polling{c.station, a, &c.store}, c.station, a
+		o.Now, o.Jumps = func() time.Time { return a.clock.Now(a.local()) }, a.clock.Jumps
+		o.Poll = 5*time.Second + time.Duration(i)*700*time.Millisecond
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	c.replicas[i] = &replica{Engine: s.Engine, wire: a.wire, stop: func() { cancel(); <-done }}
+}
+
+// rebases counts the beginnings in the log.
+func (c *cluster) rebases() (n int) {
+	c.Helper()
+	page, err := c.log.Read(c.Context(), "one", 0)
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, cut := range page.Cuts {
+		if cut.Rebase {
+			n++
+		}
+	}
+	return n
+}
+
+// TestStoreTimeIsStepped: what engines are off by means nothing; they go after
+// the store by and by, or, where it is far, begin anew, once for all of them.
+func TestStoreTimeIsStepped(t *testing.T) {
+	for _, by := range []time.Duration{0, time.Second, -time.Second, 3 * time.Second, -3 * time.Second, time.Hour, -time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
-				store := &steps{Log: c.log}
-				s := newStation(t, func(o *playout.Options) {
-					o.Schedule, o.Loader, o.Log = c.station, c.station, store
-					o.Now, o.Jumps = store.now, store.count
-				})
-				ctx, cancel := context.WithCancel(context.Background())
-				done := make(chan error, 1)
-				go func() { done <- s.Engine.Run(ctx) }()
-				c.replicas = []*replica{{Engine: s.Engine, stop: func() { cancel(); <-done }}}
+				c := newTimedCluster(t, 0, 500*time.Millisecond, -500*time.Millisecond)
 				defer c.close()
-				c.edit(rand.New(rand.NewPCG(15, 16)))
-				c.watch(time.Minute)
-				store.step(by)
+				rng := rand.New(rand.NewPCG(15, 16))
+				c.edit(rng)
 				c.watch(2 * time.Minute)
+				c.store.step(by)
+				c.watch(3*time.Minute, func() {
+					if rng.IntN(40) == 0 {
+						c.edit(rng)
+					}
+				})
+				c.same()
+				want := 0
+				if by.Abs() > 2*time.Second {
+					want = 1
+				}
+				if n := c.rebases(); n != want {
+					t.Errorf("%d rebases, want %d", n, want)
+				}
+				for i, r := range c.replicas {
+					status, err := r.Status(t.Context(), "one")
+					if err != nil {
+						t.Fatal(err)
+					}
+					if off := status.Time.Sub(c.store.now()); off.Abs() > 50*time.Millisecond {
+						t.Errorf("replica %d is %s off the store after three minutes", i, off)
+					}
+				}
 			})
 		})
 	}
+}
+
+// TestStoreTimeWentBackUnseen: an engine that knows of no other time finds in
+// the log that there was one, up to which numbers have been given out.
+func TestStoreTimeWentBackUnseen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTimedCluster(t, 0, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute)} })
+		c.watch(4 * time.Minute) // the last cut has been repeating the slate for long
+		for _, r := range c.replicas {
+			r.stop()
+		}
+		c.store.step(-3 * time.Minute)
+		for i := range c.replicas {
+			c.launch(i, 0)
+		}
+		c.watch(6 * time.Minute)
+		if n := c.rebases(); n != 1 {
+			t.Errorf("%d rebases, want 1", n)
+		}
+	})
+}
+
+// TestAnHourWithoutTheSchedule: three replicas whose clocks are off, of which
+// some know of the last edit and some don't, play on without schedule and log,
+// say so, and are one again when both are back.
+func TestAnHourWithoutTheSchedule(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTimedCluster(t, 0, 500*time.Millisecond, -500*time.Millisecond)
+		defer c.close()
+		programme := func(asset string) (events []scheduleclient.Event) {
+			for at := time.Duration(0); at < 80*time.Minute; at += 40 * time.Second {
+				events = append(events, event(asset, at, 35*time.Second))
+			}
+			return events
+		}
+		c.set(func() { c.events["one"] = programme("a") })
+		c.watch(time.Minute)
+		c.set(func() { c.events["one"] = programme("b") })
+		c.watch(3 * time.Second) // they poll every 5 s, out of phase
+		away := func(err error) {
+			c.set(func() { c.away = err })
+			for _, r := range c.replicas {
+				r.wire.set(err != nil)
+			}
+		}
+		away(errCut)
+		c.agree = false // two histories can't be one: never back, never reused
+		c.watch(time.Hour, func() {
+			for i, r := range c.replicas {
+				if err := r.Ready(t.Context()); err != nil {
+					t.Fatalf("replica %d is not ready: %v", i, err)
+				}
+			}
+		})
+		on := make(map[string]bool)
+		for i, r := range c.replicas {
+			status, err := r.Status(t.Context(), "one")
+			if err != nil || !status.Degraded || status.Log.Pending == 0 || status.Poll.Age < playout.Seconds(59*time.Minute) {
+				t.Errorf("replica %d, an hour alone: degraded %t, %d cuts pending, polled %v ago, %v", i, status.Degraded, status.Log.Pending, status.Poll.Age, err)
+			}
+			for _, cut := range status.LastCuts {
+				on[string(cut.URI)] = true
+			}
+		}
+		if !on[uri("a")] || !on[uri("b")] {
+			t.Errorf("all replicas knew the same: %v", on)
+		}
+		away(nil)
+		c.watch(20 * time.Second)
+		c.agree, c.named = true, make(map[string]string)
+		c.watch(2 * time.Minute)
+		c.same()
+		for i, r := range c.replicas {
+			if status, err := r.Status(t.Context(), "one"); err != nil || status.Degraded || status.Log.Pending > 0 {
+				t.Errorf("replica %d, the schedule is back: degraded %t, %d cuts pending, %v", i, status.Degraded, status.Log.Pending, err)
+			}
+		}
+		if d, err := c.replicas[0].Playlist(t.Context(), "one", "v720"); err != nil || !strings.Contains(string(d.Body), "/b/") {
+			t.Errorf("the edit is not on air: %v", err)
+		}
+	})
 }
 
 // TestStoreAwayForLong: more provisional cuts than a batch has.

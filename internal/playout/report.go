@@ -74,10 +74,13 @@ func (c *channel) status() Status {
 // publishes nothing: none is noted as rendered.
 func (c *channel) known(now time.Time) time.Time {
 	complete := time.Unix(0, c.complete.Load())
-	if now.After(complete) {
-		return later(complete, time.Unix(0, c.rendered.Load()))
+	if !now.After(complete) {
+		return now
 	}
-	return now
+	if v := c.view.Load(); v != nil {
+		return later(complete, time.Unix(0, v.rendered.Load()))
+	}
+	return complete
 }
 
 // degraded says whether the channel plays on without its log.

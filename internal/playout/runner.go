@@ -41,6 +41,7 @@ type runner struct {
 	asked    map[string]time.Time // when assets that are needed soon were first asked for
 	retry    time.Time            // when a failed asset is worth asking for again; zero: none is
 	schedule snapshot             // of the step
+	latest   *rendered            // of what is on air
 	retired  *view                // provisional tracks that were replaced before this engine was there
 	until    time.Time            // when these are gone
 	logSync                       // what is known of the log, and what it does not know yet
@@ -65,7 +66,12 @@ type snapshot struct {
 func newRunner(c *channel) *runner {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	latest := new(rendered)
+	if v := c.view.Load(); v != nil { // a runner before this one has failed
+		latest = v.rendered
+	}
 	return &runner{
+		latest:  latest,
 		channel: c, woken: c.e.Now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped),
 		logSync: logSync{jumps: c.e.Jumps()},
 	}
@@ -236,6 +242,11 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	now := r.e.Now()
 	above := r.tl.Above(now)
 	published := r.floor.MediaSequence > above.MediaSequence-playlog.RebaseStep
+	if page.Watched.After(now.Add(maxAhead)) {
+		if floor, begun := r.watchedUntil(entries, page.Watched.Add(2*watchInterval)); !begun {
+			published, above = true, floor
+		}
+	}
 	if published || dormant(page) && r.wantsElse(ctx, now) {
 		if r.rebase(ctx, r.settings, r.acked, highest(r.floor, above)) == nil {
 			return true
@@ -243,6 +254,25 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	}
 	r.show()
 	return true
+}
+
+// watchedUntil is for a log that was watched until an instant that is yet to
+// come: store time has gone back. It returns numbers above all that was rendered
+// by then, and whether the log has begun anew above them already.
+func (r *runner) watchedUntil(entries []timeline.Entry, until time.Time) (floor playlog.Numbers, begun bool) {
+	rebase := 0
+	for i := range entries {
+		if entries[i].Rebase {
+			rebase = i
+		}
+	}
+	if rebase > 0 {
+		before := timeline.New(entries[:rebase], r.e.Window).Above(until)
+		if above(&entries[rebase].Cut, below(before)) {
+			return floor, true
+		}
+	}
+	return timeline.New(entries, r.e.Window).Above(until), false
 }
 
 // replaced returns the provisional tracks of a channel that has settled less
@@ -259,7 +289,7 @@ func (r *runner) replaced(ctx context.Context, cuts []playlog.Cut) (tracks *view
 			until = cuts[to].Start.Add(retirement)
 			r.use(cuts[from].Settings)
 			if entries := r.resolve(ctx, cuts[from:to]); len(entries) > 0 && r.e.Now().Before(until) {
-				tracks = newTracks(r.settings, timeline.New(entries, r.e.Window))
+				tracks = newTracks(r.settings, timeline.New(entries, r.e.Window), new(rendered))
 			}
 		}
 		from = to
@@ -633,7 +663,7 @@ func (r *runner) preload(ctx context.Context) (until time.Time) {
 func (r *runner) show() {
 	c := r.channel
 	before := c.view.Load()
-	v := newView(before, r.id, r.settings, r.tl)
+	v := newView(before, r.id, r.settings, r.tl, r.latest)
 	if before == nil {
 		v.retired, v.until = r.retired, r.until
 	}

@@ -21,25 +21,32 @@ type view struct {
 	settings     *playlog.Settings
 	multivariant *Document
 	tracks       map[string]*track
+	rendered     *rendered
 	retired      *view     // tracks that were replaced
 	until        time.Time // when the retired ones are gone
 }
+
+// rendered is the latest instant, Unix nanoseconds, of which anything of a
+// channel was rendered. Views share it, unless store time has jumped between
+// them: then instants mean something else.
+type rendered struct{ atomic.Int64 }
 
 // track has the playlist of a track: assembled when it is first asked for
 // after a change, then shared by all until the next.
 type track struct {
 	index    int
 	settings *playlog.Settings
+	rendered *rendered
 	tl       atomic.Pointer[timeline.Timeline]
 	doc      atomic.Pointer[Document]
 	mu       sync.Mutex // held while the document is made
 }
 
 // newTracks returns a view without a multivariant playlist.
-func newTracks(settings *playlog.Settings, tl *timeline.Timeline) *view {
-	v := &view{settings: settings, tracks: make(map[string]*track, len(settings.Tracks))}
+func newTracks(settings *playlog.Settings, tl *timeline.Timeline, latest *rendered) *view {
+	v := &view{settings: settings, tracks: make(map[string]*track, len(settings.Tracks)), rendered: latest}
 	for k, t := range settings.Tracks {
-		v.tracks[t.ID] = &track{index: k, settings: settings}
+		v.tracks[t.ID] = &track{index: k, settings: settings, rendered: latest}
 		v.tracks[t.ID].tl.Store(tl)
 	}
 	return v
@@ -48,14 +55,14 @@ func newTracks(settings *playlog.Settings, tl *timeline.Timeline) *view {
 // newView returns what is shown after a view (nil: after nothing). Where the
 // timeline only goes on, tracks and their documents are taken over: what they
 // have published is still true.
-func newView(before *view, channel string, settings *playlog.Settings, tl *timeline.Timeline) *view {
+func newView(before *view, channel string, settings *playlog.Settings, tl *timeline.Timeline, latest *rendered) *view {
 	if before != nil && before.settings == settings && before.timeline().Base() == tl.Base() {
 		for _, t := range before.tracks {
 			t.tl.Store(tl)
 		}
 		return before
 	}
-	v := newTracks(settings, tl)
+	v := newTracks(settings, tl, latest)
 	if before != nil && before.settings == settings {
 		v.multivariant, v.retired, v.until = before.multivariant, before.retired, before.until
 		return v
@@ -117,7 +124,7 @@ func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
 	if before != nil && local.Before(before.Changes) {
 		return before, nil
 	}
-	now := c.instant(c.e.Now())
+	now := t.rendered.instant(c.e.Now())
 	tl := t.tl.Load()
 	d := NewDocument(tl.AppendPlaylist(make([]byte, 0, 4096), t.settings, t.index, now))
 	d.Changes = local.Add(tl.NextChange(t.index, now).Sub(now))
@@ -129,13 +136,13 @@ func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
 
 // instant returns the instant to render: never an earlier one than has been
 // rendered (design §2, log protocol rule 1).
-func (c *channel) instant(now time.Time) time.Time {
+func (r *rendered) instant(now time.Time) time.Time {
 	for {
-		last := c.rendered.Load()
+		last := r.Load()
 		if now.UnixNano() <= last {
 			return time.Unix(0, last).UTC()
 		}
-		if c.rendered.CompareAndSwap(last, now.UnixNano()) {
+		if r.CompareAndSwap(last, now.UnixNano()) {
 			return now
 		}
 	}
