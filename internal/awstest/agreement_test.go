@@ -361,6 +361,14 @@ func TestTimes(t *testing.T) {
 			t.Errorf("%s: DesiredCount would undo autoscaling at every update", c.name)
 		}
 	}
+	// Who has looked up a task that goes away finds it alive.
+	for _, c := range services {
+		dns := at(t, s.resources[c.name+"Name"], "DnsConfig", "DnsRecords", 0)
+		delay := number(t, pairs(t, at(t, s.resources[c.name+"Targets"], "TargetGroupAttributes"), "Key", "Value")["deregistration_delay.timeout_seconds"])
+		if ttl := number(t, dns, "TTL"); text(t, dns, "Type") != "A" || ttl >= delay {
+			t.Errorf("%s: names are kept for %d s, and the task may be gone in %d s", c.name, ttl, delay)
+		}
+	}
 	origin := at(t, s.resources["Distribution"], "DistributionConfig", "Origins", 0, "CustomOriginConfig")
 	balancer := pairs(t, at(t, s.resources["LoadBalancer"], "LoadBalancerAttributes"), "Key", "Value")
 	edge, middle, server := number(t, origin, "OriginKeepaliveTimeout"), number(t, balancer["idle_timeout.timeout_seconds"]), seconds(t, "internal/service/run.go", "IdleTimeout")
@@ -438,6 +446,9 @@ func TestPaths(t *testing.T) {
 	if at(t, fallback, "FunctionAssociations", 0, "FunctionARN") != "NotFoundFunction.FunctionARN" || at(t, fallback, "FunctionAssociations", 0, "EventType") != "viewer-request" {
 		t.Errorf("what is no playlist goes to the origin: %v", fallback)
 	}
+	if code := text(t, s.resources["NotFoundFunction"], "FunctionCode"); !strings.Contains(code, "statusCode: 404,") || at(t, s.resources["NotFoundFunction"], "AutoPublish") != true {
+		t.Errorf("CloudFront's function is not published, or answers %s", code)
+	}
 	sent := at(t, config, "Origins", 0, "OriginCustomHeaders", 0).(map[string]any)
 	asked := at(t, rule, "Conditions", 1, "HttpHeaderConfig").(map[string]any)
 	if sent["HeaderName"] != asked["HttpHeaderName"] || sent["HeaderValue"] != at(t, asked, "Values", 0) || !strings.HasPrefix(fmt.Sprint(sent["HeaderValue"]), "{{resolve:secretsmanager:OriginSecret:") {
@@ -497,11 +508,35 @@ func TestCaching(t *testing.T) {
 			t.Errorf("behaviour %v", b)
 		}
 	}
-	tls := evaluate(t, map[string]any{"OriginDomainName": "origin.example.com", "OriginCertificateArn": certificate})
-	origin := at(t, tls.resources["Distribution"], "DistributionConfig", "Origins", 0)
-	if text(t, origin, "DomainName") != "origin.example.com" || text(t, origin, "CustomOriginConfig", "OriginProtocolPolicy") != "https-only" ||
-		text(t, tls.resources["EngineListener"], "Protocol") != "HTTPS" || text(t, tls.resources["ScheduleListener"], "Protocol") != "HTTPS" {
-		t.Errorf("with a certificate CloudFront asks %v", origin)
+	if at(t, config, "Enabled") != true {
+		t.Error("the distribution is switched off")
+	}
+}
+
+// With certificates it is TLS all the way, under the names that they are for.
+func TestCertificates(t *testing.T) {
+	const viewers, origin = certificate + "-viewers", certificate + "-origin"
+	s := evaluate(t, map[string]any{"OriginDomainName": "origin.example.com", "OriginCertificateArn": origin,
+		"ViewerDomainName": "live.example.com", "ViewerCertificateArn": viewers, "ScheduleCidr": "0.0.0.0/0"})
+	for _, c := range services {
+		listener := s.resources[c.name+"Listener"]
+		if text(t, listener, "Protocol") != "HTTPS" || at(t, listener, "Certificates", 0, "CertificateArn") != origin {
+			t.Errorf("%s: listener %v", c.name, listener)
+		}
+	}
+	config := at(t, s.resources["Distribution"], "DistributionConfig")
+	from := at(t, config, "Origins", 0)
+	if text(t, from, "DomainName") != "origin.example.com" || text(t, from, "CustomOriginConfig", "OriginProtocolPolicy") != "https-only" {
+		t.Errorf("CloudFront asks %v", from)
+	}
+	if text(t, config, "Aliases", 0) != "live.example.com" || text(t, config, "ViewerCertificate", "AcmCertificateArn") != viewers ||
+		!strings.HasPrefix(text(t, config, "ViewerCertificate", "MinimumProtocolVersion"), "TLSv1.2") {
+		t.Errorf("viewers get %v", config)
+	}
+	for output, want := range map[string]string{"PlaylistUrl": "https://live.example.com/live/master.m3u8?channel=", "PublicScheduleUrl": "https://origin.example.com:8001"} {
+		if s.outputs[output] != want {
+			t.Errorf("%s is %v, want %s", output, s.outputs[output], want)
+		}
 	}
 }
 
@@ -566,12 +601,31 @@ func authority(t *testing.T) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
+// Secrets go into URLs, headers and rules as they are.
+func TestSecretsNeedNoEscaping(t *testing.T) {
+	s := evaluate(t, nil)
+	for _, name := range []string{"ApiKeySecret", "DatabaseSecret", "OriginSecret"} {
+		generated := at(t, s.resources[name], "GenerateSecretString")
+		if at(t, generated, "ExcludePunctuation") != true || number(t, generated, "PasswordLength") < 32 {
+			t.Errorf("%s: %v", name, generated)
+		}
+	}
+	if got := text(t, s.resources["Database"], "MasterUserPassword"); got != "{{resolve:secretsmanager:DatabaseSecret:SecretString:password}}" {
+		t.Errorf("the database's password is %s", got)
+	}
+}
+
 // The database outlives the stack, encrypted.
 func TestDatabaseIsKept(t *testing.T) {
 	tmpl := load(t)
 	for _, policy := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
 		if got := tmpl.resources["Database"][policy]; got != "Snapshot" {
 			t.Errorf("%s is %v", policy, got)
+		}
+	}
+	for name, want := range map[string]any{"Engine": "postgres", "StorageEncrypted": true, "CopyTagsToSnapshot": true, "AutoMinorVersionUpgrade": true, "BackupRetentionPeriod": 7} {
+		if got := evaluate(t, nil).resources["Database"][name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
 	restored := evaluate(t, map[string]any{"DatabaseSnapshot": "before"}).resources["Database"]
