@@ -12,9 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The operations on a log. Append without cuts says that somebody watches.
+// The operations on a log. Append without cuts says that somebody watches, as
+// Watch does of many channels.
 const (
-	opRead, opAppend, opWatch, opFreeze, opFrozen = "read", "append", "watch", "freeze", "frozen"
+	opRead, opHeads, opAppend, opWatch, opFreeze, opFrozen = "read", "heads", "append", "watch", "freeze", "frozen"
 )
 
 // refusals are the errors of a log that are answers, by outcome. All others
@@ -43,7 +44,7 @@ func NewMeter(reg prometheus.Registerer, prefix string) *Meter {
 	m := &Meter{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "_log_requests_total",
-			Help: "Requests to playout logs, by operation (read, append, watch, freeze, frozen) and outcome: ok, the log's refusals, or error.",
+			Help: "Requests to playout logs, by operation (read, heads, append, watch, freeze, frozen) and outcome: ok, the log's refusals, or error.",
 		}, []string{"operation", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    prefix + "_log_request_seconds",
@@ -54,7 +55,7 @@ func NewMeter(reg prometheus.Registerer, prefix string) *Meter {
 	reg.MustRegister(m.requests, m.seconds)
 	// A series that appears with its first failure has no increase to see.
 	for operation, outcomes := range map[string][]string{
-		opRead: nil, opAppend: {"conflict", "too_late", "other_log", "implausible"}, opWatch: {"other_log"},
+		opRead: nil, opHeads: nil, opAppend: {"conflict", "too_late", "other_log", "implausible"}, opWatch: {"other_log"},
 		opFreeze: {"other_log", "implausible"}, opFrozen: {"other_log", "not_frozen"},
 	} {
 		m.seconds.WithLabelValues(operation)
@@ -122,4 +123,18 @@ func (l *measured) Frozen(ctx context.Context, channel, id, digest string) ([]by
 	data, err := l.Log.Frozen(ctx, channel, id, digest)
 	l.m.observe(ctx, opFrozen, begun, err)
 	return data, err
+}
+
+func (l *measured) Heads(ctx context.Context) (playlog.Heads, error) {
+	begun := time.Now()
+	heads, err := l.Log.Heads(ctx)
+	l.m.observe(ctx, opHeads, begun, err)
+	return heads, err
+}
+
+func (l *measured) Watch(ctx context.Context, ids map[string]string) error {
+	begun := time.Now()
+	err := l.Log.Watch(ctx, ids)
+	l.m.observe(ctx, opWatch, begun, err)
+	return err
 }

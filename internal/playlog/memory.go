@@ -133,6 +133,37 @@ func (m *Memory) Frozen(ctx context.Context, channel, id, digest string) ([]byte
 	return slices.Clone(data), nil
 }
 
+// Heads implements Log.
+func (m *Memory) Heads(ctx context.Context) (Heads, error) {
+	if err := ctx.Err(); err != nil {
+		return Heads{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := Heads{Now: m.now(), Lead: m.lead, Logs: make(map[string]Head)}
+	for channel, l := range m.logs {
+		if n := len(l.cuts); n > 0 && h.Now.Sub(l.watched) < Awake {
+			h.Logs[channel] = Head{ID: l.id, Number: l.cuts[n-1].Number, Digest: l.cuts[n-1].Digest()}
+		}
+	}
+	return h, nil
+}
+
+// Watch implements Log.
+func (m *Memory) Watch(ctx context.Context, ids map[string]string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for channel, id := range ids {
+		if l := m.logs[channel]; l != nil && l.id == id {
+			l.watched = m.now()
+		}
+	}
+	return nil
+}
+
 // Delete drops a channel's log; the next Read makes another with another id.
 func (m *Memory) Delete(channel string) {
 	m.mu.Lock()

@@ -301,6 +301,16 @@ type Log interface {
 	// Frozen returns what Freeze kept. Errors are ErrOtherLog, ErrNotFrozen, or
 	// of the transport.
 	Frozen(ctx context.Context, channel, id, digest string) ([]byte, error)
+
+	// Heads returns how the logs of all channels end that are in use: an engine
+	// whose log ends like that need not read it. Errors are ErrNoHeads, or of
+	// the transport.
+	Heads(ctx context.Context) (Heads, error)
+
+	// Watch says, as an Append without cuts does, that somebody watches the
+	// channels, whose logs have these ids. Those of which that is not so are
+	// passed over. Errors are ErrNoHeads, or of the transport.
+	Watch(ctx context.Context, ids map[string]string) error
 }
 
 // The errors of a Log, wrapped with what is wrong.

@@ -50,6 +50,7 @@ type Engine struct {
 	Options
 	m       *metrics
 	library *library
+	heads   *heads
 	refresh chan struct{}   // slots for reading schedules
 	life    context.Context // of Run: what channels and loads live in
 	started chan struct{}   // closed when life is set
@@ -103,6 +104,7 @@ func New(o Options) *Engine {
 		Options:  o,
 		m:        m,
 		library:  newLibrary(o.Loader, o.Logger, m),
+		heads:    &heads{log: o.Log, watched: make(map[string]string)},
 		refresh:  make(chan struct{}, refreshes),
 		started:  make(chan struct{}),
 		born:     time.Now(),

@@ -86,3 +86,19 @@ func (f *Fallback) Frozen(ctx context.Context, channel, id, digest string) ([]by
 	}
 	return f.Memory.Frozen(ctx, channel, id, digest)
 }
+
+// Heads implements playlog.Log.
+func (f *Fallback) Heads(ctx context.Context) (playlog.Heads, error) {
+	if f.inMemory.Load() {
+		return f.Memory.Heads(ctx)
+	}
+	return f.Shared.Heads(ctx)
+}
+
+// Watch implements playlog.Log.
+func (f *Fallback) Watch(ctx context.Context, ids map[string]string) error {
+	if f.inMemory.Load() {
+		return f.Memory.Watch(ctx, ids)
+	}
+	return f.Shared.Watch(ctx, ids)
+}

@@ -139,17 +139,21 @@ func (r *runner) sync(ctx context.Context) time.Time {
 	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && now.Sub(r.watched) < watchInterval {
 		return r.answer.Add(logInterval)
 	}
-	if err := r.catchUp(ctx); err != nil {
-		if r.alone() {
-			r.goAlone()
+	if !r.unchanged(ctx) {
+		if err := r.catchUp(ctx); err != nil {
+			if r.alone() {
+				r.goAlone()
+			}
+			return r.e.Now().Add(r.backOff()) // it may have jumped
 		}
-		return r.e.Now().Add(r.backOff()) // it may have jumped
 	}
 	r.failures = 0
 	r.mu.Lock()
 	r.logState.Pending = int64(len(r.pending))
 	r.mu.Unlock()
-	if now.Sub(r.watched) >= watchInterval && r.tl != nil {
+	if now.Sub(r.watched) >= watchInterval && r.tl != nil && r.e.heads.watch(r.id, r.logID) {
+		r.watched = now
+	} else if now.Sub(r.watched) >= watchInterval && r.tl != nil {
 		ctx, cancel := context.WithTimeout(ctx, r.patience())
 		defer cancel()
 		if _, err := r.e.Log.Append(ctx, r.id, r.logID, nil); err == nil {
@@ -157,6 +161,24 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		}
 	}
 	return r.e.Now().Add(logInterval)
+}
+
+// unchanged says whether the log ends as it is known here. Then the heads stand
+// for a read of the whole log at their time: the digest of its last cut is one
+// of all of it, and so it is complete for cuts that start before that time and
+// the lead (design §2, log protocol 3).
+func (r *runner) unchanged(ctx context.Context) bool {
+	if r.acked.number == 0 || len(r.pending) > 0 || r.failures > 0 {
+		return false
+	}
+	heads, ok := r.e.heads.get(ctx, r.e.life)
+	head := heads.Logs[r.id]
+	if !ok || head.ID != r.logID || (mark{head.Number, head.Digest}) != r.acked ||
+		!heads.Now.After(r.answer) || r.e.Now().Sub(heads.Now) >= logInterval {
+		return false
+	}
+	r.heard(playlog.Page{Now: heads.Now, Lead: heads.Lead})
+	return true
 }
 
 // jumped begins anew after store time has jumped (design §2, log protocol 1):

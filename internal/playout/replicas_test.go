@@ -58,6 +58,20 @@ func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cu
 	return w.Log.Append(ctx, channel, id, cuts)
 }
 
+func (w *wire) Heads(ctx context.Context) (playlog.Heads, error) {
+	if err := w.isCut(ctx); err != nil {
+		return playlog.Heads{}, err
+	}
+	return w.Log.Heads(ctx)
+}
+
+func (w *wire) Watch(ctx context.Context, ids map[string]string) error {
+	if err := w.isCut(ctx); err != nil {
+		return err
+	}
+	return w.Log.Watch(ctx, ids)
+}
+
 func (w *wire) set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -479,6 +493,14 @@ func (a *asking) Append(ctx context.Context, channel, id string, cuts []playlog.
 	return page, err
 }
 
+func (a *asking) Heads(ctx context.Context) (playlog.Heads, error) {
+	sent := a.local()
+	time.Sleep(3 * time.Millisecond)
+	heads, err := a.wire.Heads(ctx)
+	a.observe(sent, playlog.Page{Now: heads.Now}, err)
+	return heads, err
+}
+
 // polling is the list of channels, whose answers have store time as well.
 type polling struct {
 	*station
@@ -751,6 +773,25 @@ func (s *restorable) Frozen(ctx context.Context, channel, _, digest string) ([]b
 	return m.Frozen(ctx, channel, id, digest)
 }
 
+func (s *restorable) Heads(ctx context.Context) (playlog.Heads, error) {
+	m, _ := s.inner(ctx, "one")
+	heads, err := m.Heads(ctx)
+	for channel, head := range heads.Logs {
+		head.ID = restorableID
+		heads.Logs[channel] = head
+	}
+	return heads, err
+}
+
+func (s *restorable) Watch(ctx context.Context, ids map[string]string) error {
+	known := make(map[string]string)
+	for channel := range ids {
+		_, known[channel] = s.inner(ctx, channel)
+	}
+	m, _ := s.inner(ctx, "one")
+	return m.Watch(ctx, known)
+}
+
 // brief is a schedule of short events.
 func brief(rng *rand.Rand) (events []scheduleclient.Event) {
 	for at := time.Duration(0); at < 10*time.Minute; {
@@ -980,6 +1021,16 @@ func (r *rambling) Read(context.Context, string, int64) (playlog.Page, error) {
 	defer r.mu.Unlock()
 	r.n++
 	return playlog.Page{}, fmt.Errorf("invalid character %q", rune(r.n+0x4e00))
+}
+
+func (r *rambling) Heads(ctx context.Context) (playlog.Heads, error) {
+	_, err := r.Read(ctx, "", 0)
+	return playlog.Heads{}, err
+}
+
+func (r *rambling) Watch(ctx context.Context, _ map[string]string) error {
+	_, err := r.Read(ctx, "", 0)
+	return err
 }
 
 func (r *rambling) Append(ctx context.Context, channel, _ string, _ []playlog.Cut) (playlog.Page, error) {

@@ -18,6 +18,7 @@ type answer[T any] struct {
 	url, etag string
 	digest    digest
 	value     T
+	header    http.Header // of the latest answer, that it still holds included
 }
 
 // get returns the answer to a request, which is last itself if that still
@@ -49,6 +50,7 @@ func get[T any](ctx context.Context, c *Client, path string, limit int64, last a
 	defer response.Body.Close()
 	c.observe(response, sent, time.Now())
 	if response.StatusCode == http.StatusNotModified && conditional {
+		last.header = response.Header
 		return last, nil
 	}
 	if response.StatusCode != http.StatusOK {
@@ -61,7 +63,7 @@ func get[T any](ctx context.Context, c *Client, path string, limit int64, last a
 	case int64(len(body)) > limit:
 		return last, c.unusable(request, response, fmt.Errorf("it is longer than %d MiB", limit>>20))
 	}
-	now := answer[T]{url: url, etag: response.Header.Get("ETag"), digest: sha256.Sum256(body)}
+	now := answer[T]{url: url, etag: response.Header.Get("ETag"), digest: sha256.Sum256(body), header: response.Header}
 	if last.url == url && last.digest == now.digest {
 		now.value = last.value
 		return now, nil

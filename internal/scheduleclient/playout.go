@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	"consuo/internal/playlog"
@@ -28,12 +29,17 @@ const (
 // channel is ErrNotFound, a schedule without a log is ErrUnsupported, and all
 // else is an *Error of the transport. Nothing is repeated; a request takes at
 // most 2 s.
-type Playout struct{ c *Client }
+type Playout struct {
+	c *Client
+
+	mu    sync.Mutex
+	heads answer[playlog.Heads] // guarded by mu
+}
 
 var _ playlog.Log = (*Playout)(nil)
 
 // Playout returns the log behind the same URL, with the same clock.
-func (c *Client) Playout() *Playout { return &Playout{c} }
+func (c *Client) Playout() *Playout { return &Playout{c: c} }
 
 // Supported says whether the schedule keeps a log: the error is nil if it does,
 // ErrUnsupported if it does not, and anything else if that can't be told now.

@@ -125,7 +125,7 @@ func blob(op huma.Operation) huma.Operation {
 
 func tags(path string) []string {
 	switch {
-	case strings.HasPrefix(path, "/channels/{channelId}/playout"), strings.HasSuffix(path, "/asrun"):
+	case path == headsPath, strings.HasPrefix(path, "/channels/{channelId}/playout"), strings.HasSuffix(path, "/asrun"):
 		return []string{"playout"}
 	case strings.HasPrefix(path, "/channels/{channelId}/schedule"), path == inspectPath:
 		return []string{"schedule"}

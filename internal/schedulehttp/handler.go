@@ -125,6 +125,9 @@ func build(o Options) (*chi.Mux, *handler, error) {
 	huma.Register(h.api, read("get-frozen-asset", "/channels/{channelId}/playout/assets/{digest}", "What an asset consisted of when it was planned", 409), h.frozen)
 	huma.Register(h.api, blob(write("put-frozen-asset", http.MethodPut, "/channels/{channelId}/playout/assets/{digest}", "Keep what an asset consists of beside the log", 404, 409)), h.freeze)
 
+	huma.Register(h.api, read("list-playout", headsPath, "How the playout logs end of all channels that somebody watches"), h.listHeads)
+	huma.Register(h.api, answering(large(write("watch-playout", http.MethodPost, headsPath, "Say that somebody watches channels")), http.StatusNoContent), h.watch)
+
 	huma.Register(h.api, read("get-autoschedule", "/channels/{channelId}/autoschedule", "What the auto-scheduler does for a channel, and which entries it can't use"), h.autoschedule)
 
 	huma.Register(h.api, read("as-run", "/channels/{channelId}/asrun", "What was on air, from the playout log"), h.asRun)

@@ -217,3 +217,31 @@ func TestAsRun(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 }
+
+// One conditional request tells whether any log has grown, and up to when that
+// is so.
+func TestHeads(t *testing.T) {
+	c := newClient(t, Options{})
+	c.do("POST", "/channels", nil, `{"id":"one"}`)
+	page := c.log("/channels/one/playout")
+	cuts := beginning(page.Now)
+	before := c.do("GET", "/playout", nil, "")
+	c.do("POST", "/channels/one/playout", nil, appendBody(page.ID, cuts))
+	after := c.do("GET", "/playout", http.Header{"If-None-Match": {before.header.Get("ETag")}}, "")
+	want := fmt.Sprintf(`{"lead":8000000000,"logs":[{"channel":"one","id":"%s","number":3,"digest":"%s"}]}`, page.ID, cuts[2].Digest())
+	if before.status != 200 || strings.TrimSpace(before.body) != `{"lead":8000000000,"logs":[]}` || after.status != 200 || strings.TrimSpace(after.body) != want {
+		t.Errorf("%d %s, then %d %s, want %s", before.status, before.body, after.status, after.body, want)
+	}
+	same := c.do("GET", "/playout", http.Header{"If-None-Match": {after.header.Get("ETag")}}, "")
+	if same.status != 304 || same.header.Get("Playout-Time") <= after.header.Get("Playout-Time") || same.header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("%d %v", same.status, same.header)
+	}
+	for body, status := range map[string]int{
+		`{"watched":[{"channel":"one","id":"` + page.ID + `"},{"channel":"none","id":"x"}]}`: 204,
+		`{"watched":[]}`: 204, `{}`: 422, `{"watched":[{"channel":"one"}]}`: 422, `{`: 400,
+	} {
+		if a := c.do("POST", "/playout", nil, body); a.status != status {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}

@@ -73,6 +73,9 @@ func (p *Playout) readTime(ctx context.Context, channel string) (time.Time, erro
 // called after the end of the transaction.
 func (p *Playout) decide(ctx context.Context, tx *sql.Tx, channel string) (now time.Time, done func(), err error) {
 	if p.store.isPostgres() {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock_shared(`+appending+`)`); err != nil {
+			return now, func() {}, fmt.Errorf("say that the playout log of channel %s is appended to: %w", channel, err)
+		}
 		now, err = p.postgresTime(ctx, tx, channel, `pg_advisory_xact_lock`)
 		return now, func() {}, err
 	}
@@ -346,6 +349,9 @@ func insertCut(ctx context.Context, tx *sql.Tx, id string, c *playlog.Cut) error
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO cuts (log_id, number, start_ns, asset_digest, filler_digest, cut) VALUES ($1, $2, $3, $4, $5, $6)`,
 		id, c.Number, c.Start.UnixNano(), columnText(c.Asset.Digest), columnText(filler), string(text))
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE playout_logs SET last = $2, digest = $3 WHERE id = $1`, id, c.Number, c.Digest())
+	}
 	if err == nil && c.Settings != nil {
 		_, err = tx.ExecContext(ctx, `UPDATE playout_logs SET settings = $2 WHERE id = $1`, id, c.Number)
 	}

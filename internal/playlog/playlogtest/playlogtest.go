@@ -42,6 +42,8 @@ func Run(t *testing.T, backend Backend) {
 		{"implausible", implausible},
 		{"round trip", roundTrip},
 		{"watched", watched},
+		{"heads", heads},
+		{"watched together", watchedTogether},
 		{"frozen", frozen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,6 +273,74 @@ func watched(s *store) {
 	s.advance(time.Minute)
 	if d := s.read(0).Watched.Sub(appended).Abs(); d > time.Second {
 		s.Errorf("an append of cuts counts too: %s off", d)
+	}
+}
+
+// heads tell how a log ends, and up to when that is so.
+func heads(s *store) {
+	id := s.read(0).ID
+	if h := s.heads(); len(h.Logs) != 0 {
+		s.Errorf("before the first cut: %v", h.Logs)
+	}
+	cuts := []playlog.Cut{s.first()}
+	page := s.append(cuts...)
+	check := func() {
+		s.Helper()
+		last := cuts[len(cuts)-1]
+		want := playlog.Head{ID: id, Number: last.Number, Digest: s.read(last.Number - 1).Cuts[0].Digest()}
+		h := s.heads()
+		if got := h.Logs[channel]; got != want || len(h.Logs) != 1 {
+			s.Errorf("heads are %v, want %v", h.Logs, want)
+		}
+		if now := s.read(0).Now; h.Now.After(now) || now.Sub(h.Now) > time.Second || h.Lead != page.Lead {
+			s.Errorf("heads of %s with lead %s, want %s and %s", h.Now, h.Lead, now, page.Lead)
+		}
+	}
+	check()
+	s.advance(time.Second)
+	check() // the same a second later
+	cuts = append(cuts, s.next(cuts[0]))
+	cuts = append(cuts, s.next(cuts[1]))
+	s.append(cuts[1:]...)
+	check()
+	s.refuse(playlog.ErrConflict, changed(cuts[2]))
+	check()
+	s.advance(playlog.Awake)
+	if h := s.heads(); len(h.Logs) != 0 {
+		s.Errorf("%s after somebody watched: %v", playlog.Awake, h.Logs)
+	}
+}
+
+func (s *store) heads() playlog.Heads {
+	s.Helper()
+	h, err := s.log.Heads(s.Context())
+	if err != nil {
+		s.Fatalf("heads: %v", err)
+	}
+	return h
+}
+
+// watchedTogether: one request says of many channels that somebody watches.
+func watchedTogether(s *store) {
+	s.append(s.first())
+	s.advance(playlog.Awake)
+	watch := func(ids map[string]string) {
+		s.Helper()
+		if err := s.log.Watch(s.Context(), ids); err != nil {
+			s.Fatalf("watch: %v", err)
+		}
+	}
+	id, before := s.read(0).ID, s.read(0).Watched
+	watch(nil)
+	watch(map[string]string{channel: "another", "two": id, "nobody's": "one"})
+	if p := s.read(0); !p.Watched.Equal(before) || len(s.heads().Logs) != 0 {
+		s.Errorf("watched %s, want %s: heads are %v", p.Watched, before, s.heads().Logs)
+	}
+	watch(map[string]string{channel: id, "two": id})
+	now := s.read(0).Now
+	s.advance(time.Minute)
+	if d := s.read(0).Watched.Sub(now).Abs(); d > time.Second || len(s.heads().Logs) != 1 {
+		s.Errorf("watched %s off: heads are %v", d, s.heads().Logs)
 	}
 }
 
