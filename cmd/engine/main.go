@@ -24,7 +24,7 @@ import (
 type Config struct {
 	service.Environment
 	ChannelManager string        `envconfig:"CHANNELMGRAPI" default:"http://127.0.0.1:8001" desc:"base URL of the schedule; may have a path"`
-	APIKey         string        `envconfig:"API_KEY" desc:"key to send to the schedule"`
+	APIKeys        service.List  `envconfig:"API_KEY" desc:"key to send to the schedule; of several, comma separated, the first"`
 	PollInterval   time.Duration `envconfig:"POLL_INTERVAL" default:"5s" desc:"how often the schedule is read"`
 	Window         time.Duration `envconfig:"WINDOW" default:"30s" desc:"least length of a playlist; three target durations are kept anyway"`
 	SlateURI       string        `envconfig:"SLATE_URI" desc:"VOD to play where a channel has no filler; unset or not there: the built-in slate"`
@@ -54,6 +54,15 @@ func (c *Config) Validate() error {
 	return errors.Join(append(faults, c.policy().Validate())...)
 }
 
+// apiKey is the key to send. Where schedule and engine share one setting it may
+// have several, so that a key can be replaced without a gap.
+func (c *Config) apiKey() string {
+	if len(c.APIKeys) == 0 {
+		return ""
+	}
+	return c.APIKeys[0]
+}
+
 func (c *Config) policy() asset.Policy {
 	return asset.Policy{Hosts: c.OriginHosts, DenyPrivate: c.PrivateOrigins == "deny"}
 }
@@ -71,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := cfg.Logger(stderr)
-	client, err := scheduleclient.New(scheduleclient.Options{BaseURL: cfg.ChannelManager, APIKey: cfg.APIKey})
+	client, err := scheduleclient.New(scheduleclient.Options{BaseURL: cfg.ChannelManager, APIKey: cfg.apiKey()})
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func TestTasks(t *testing.T) {
 		var allowed []string
 		for _, statement := range at(t, s.resources[c.name+"ExecutionRole"], "Policies", 0, "PolicyDocument", "Statement").([]any) {
 			action, resource := fmt.Sprint(at(t, statement, "Action")), text(t, statement, "Resource")
-			if strings.Contains(action, "*") || resource == "*" && action != "ecr:GetAuthorizationToken" {
+			if text(t, statement, "Effect") != "Allow" || strings.Contains(action, "*") || resource == "*" && action != "ecr:GetAuthorizationToken" {
 				t.Errorf("%s: the role allows %s on %s", c.name, action, resource)
 			}
 			allowed = append(allowed, resource)
@@ -443,6 +443,11 @@ func TestPaths(t *testing.T) {
 		t.Errorf("what is no playlist: %v", action)
 	}
 	fallback := at(t, config, "DefaultCacheBehavior")
+	for _, b := range append(at(t, config, "CacheBehaviors").([]any), fallback) {
+		if at(t, b, "TargetOriginId") != at(t, config, "Origins", 0, "Id") {
+			t.Errorf("there is no origin %v", at(t, b, "TargetOriginId"))
+		}
+	}
 	if at(t, fallback, "FunctionAssociations", 0, "FunctionARN") != "NotFoundFunction.FunctionARN" || at(t, fallback, "FunctionAssociations", 0, "EventType") != "viewer-request" {
 		t.Errorf("what is no playlist goes to the origin: %v", fallback)
 	}
@@ -508,6 +513,10 @@ func TestCaching(t *testing.T) {
 			t.Errorf("behaviour %v", b)
 		}
 	}
+	shield := evaluate(t, map[string]any{"OriginShieldRegion": "eu-west-1"})
+	if got := at(t, shield.resources["Distribution"], "DistributionConfig", "Origins", 0, "OriginShield"); !reflect.DeepEqual(got, map[string]any{"Enabled": true, "OriginShieldRegion": "eu-west-1"}) {
+		t.Errorf("Origin Shield: %v", got)
+	}
 	if at(t, config, "Enabled") != true {
 		t.Error("the distribution is switched off")
 	}
@@ -560,6 +569,11 @@ func TestDatabaseURL(t *testing.T) {
 	}
 	if config.TLSConfig == nil || len(config.Fallbacks) > 0 {
 		t.Error("the connection may be in the open")
+	}
+	// An update doubles the schedules; a db.t4g.small takes about 200 connections.
+	held := number(t, found(t, "internal/schedulesql/postgres.go", `const connections = (\d+)`))
+	if most := 2 * held * load(t).parameters["ScheduleMaxReplicas"]["Default"].(int); most > 150 {
+		t.Errorf("schedules may hold %d connections", most)
 	}
 	var secret map[string]string
 	generated := at(t, s.resources["DatabaseSecret"], "GenerateSecretString")
