@@ -342,6 +342,21 @@ func TestPlainPageIsBounded(t *testing.T) {
 	}
 }
 
+func TestManyChannelsAreCompressed(t *testing.T) {
+	handler := playouthttp.New(crowd{newFake()}, slog.New(slog.DiscardHandler))
+	for accepts, want := range map[string]string{"gzip, br": "gzip", "": "", "gzip;q=0": ""} {
+		r := httptest.NewRequest("GET", "/channels", nil)
+		r.Header.Set("Accept-Encoding", accepts)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		size := w.Body.Len()
+		body := uncompressed(t, w)
+		if got := w.Header().Get("Content-Encoding"); got != want || !strings.Contains(body, `"id":"c9999"`) || want != "" && size > len(body)/5 {
+			t.Errorf("Accept-Encoding %q: %q, %d bytes of %d", accepts, got, size, len(body))
+		}
+	}
+}
+
 type crowd struct{ *fake }
 
 func (crowd) Channels(context.Context) []playout.Summary {

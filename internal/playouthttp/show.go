@@ -2,6 +2,7 @@ package playouthttp
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -47,7 +48,31 @@ func (h *handler) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
 		service.WriteProblem(w, r, http.StatusInternalServerError, "This is a fault of the service. The log has the reason under the request's id.")
 		return
 	}
-	h.write(w, r, "application/json", append(body, '\n'))
+	body = append(body, '\n')
+	w.Header()["Vary"] = varyEncoding
+	// A list of a thousand channels is ten times smaller compressed.
+	if len(body) >= worthGzip && acceptsGzip(r.Header["Accept-Encoding"]) {
+		w.Header()["Content-Encoding"] = gzipEncoding
+		body = compressed(body)
+	}
+	h.write(w, r, "application/json", body)
+}
+
+// worthGzip is how many bytes an answer has at least that is compressed: less
+// fits in a packet anyway.
+const worthGzip = 1400
+
+func compressed(body []byte) []byte {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err == nil {
+		_, _ = z.Write(body) // a buffer takes everything
+		err = z.Close()
+	}
+	if err != nil {
+		panic(err) // the level is one that there is
+	}
+	return b.Bytes()
 }
 
 func (h *handler) write(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {

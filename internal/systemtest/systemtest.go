@@ -95,17 +95,28 @@ func NewStation(t testing.TB) *Station {
 // Post sends JSON to the schedule and demands 201.
 func (s *Station) Post(path string, body any) {
 	s.Helper()
+	s.Send(http.MethodPost, path, body, http.StatusCreated)
+}
+
+// Send sends JSON to the schedule and demands a status.
+func (s *Station) Send(method, path string, body any, status int) {
+	s.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
 		s.Fatal(err)
 	}
-	r, err := http.Post(s.Schedule+path, "application/json", bytes.NewReader(data))
+	request, err := http.NewRequestWithContext(s.Context(), method, s.Schedule+path, bytes.NewReader(data))
+	if err != nil {
+		s.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	r, err := http.DefaultClient.Do(request)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer r.Body.Close()
-	if answer, _ := io.ReadAll(r.Body); r.StatusCode != http.StatusCreated {
-		s.Fatalf("POST %s: %s: %s", path, r.Status, answer)
+	if answer, _ := io.ReadAll(r.Body); r.StatusCode != status {
+		s.Fatalf("%s %s: %s: %s", method, path, r.Status, answer)
 	}
 }
 

@@ -277,14 +277,18 @@ export class MultiviewApp extends LitElement {
     });
   }
 
+  override updated(): void {
+    const name = this.summary ? nameOf(this.summary) : this.channel;
+    document.title = [name, texts.title, "Consuo"].filter(Boolean).join(" \u2013 ");
+  }
+
   override render() {
-    const { channel, channels } = this;
-    const summary = channels?.find((c) => c.id === channel);
-    document.title = [channel && (summary ? nameOf(summary) : channel), texts.title, "Consuo"].filter(Boolean).join(" – ");
+    const { channel } = this;
+    const summary = this.summary;
     return html`
       ${this.renderHeader()}
       ${this.away ? html`<div class="notice" role="status">${icons.warn}<div><strong>${texts.away}</strong><p>${texts.awayHint(this.away)}</p></div></div>` : nothing}
-      <main @click=${(e: MouseEvent) => this.follow(e)}>
+      <main @click=${(e: MouseEvent) => this.follow(e)} @woke=${() => this.poll.now()}>
         ${channel && !this.wall
           ? html`<mv-channel .channel=${channel} .summary=${summary} .engineClock=${this.engineClock} .now=${this.now}
               @go=${(e: CustomEvent<string>) => (e.detail === "all" ? void this.open("") : this.step(e.detail === "next" ? 1 : -1))}></mv-channel>`
@@ -297,6 +301,10 @@ export class MultiviewApp extends LitElement {
         <dl>${texts.keys.map(([key, what]) => html`<dt>${key}</dt><dd>${what}</dd>`)}</dl>
         <button class="primary" @click=${() => this.dialog.close()}>${common.close}</button>
       </dialog>`;
+  }
+
+  private get summary(): Summary | undefined {
+    return this.channels?.find((c) => c.id === this.channel);
   }
 
   private renderHeader() {

@@ -24,17 +24,17 @@ const seconds = (n: number, digits = 1) => `${n.toFixed(digits)}\u00a0s`;
 export class ChannelView extends LitElement {
   static override styles = [ground, controls, badges, css`
     :host { padding-bottom: 32px }
-    .bar { display: flex; align-items: center; gap: 10px; margin-bottom: 14px; flex-wrap: wrap }
-    .bar h1 { font-size: 20px; font-weight: 680; letter-spacing: -0.01em; min-width: 0 }
+    .bar { display: flex; align-items: center; gap: 10px; margin-bottom: 14px }
+    .bar > * { flex: none }
+    .bar h1 { font-size: 20px; font-weight: 680; letter-spacing: -0.01em; min-width: 0; flex: 0 1 auto }
     .bar .id { color: var(--muted); font-size: 13px }
     .bar .push { margin-left: auto; display: flex; gap: 6px }
-    .grid { display: grid; grid-template-columns: minmax(0, 1fr) 400px; gap: 16px; align-items: start }
-    .strip mv-window { margin: 0 }
-    .side, .below { display: grid; gap: 16px; min-width: 0; align-content: start }
-    .below { grid-template-columns: minmax(0, 1fr); margin-top: 16px }
-    @media (min-width: 1500px) { .below { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto 1fr } .below > .wide { grid-row: span 2 } }
-    @media (min-width: 2000px) { .grid { grid-template-columns: minmax(0, 1fr) 560px } }
-    @media (max-width: 1020px) { .grid { grid-template-columns: minmax(0, 1fr) } }
+    .grid { display: grid; grid-template: "picture facts" "text text" "past past" / minmax(0, 1fr) 400px; gap: 16px; align-items: start }
+    .column { display: grid; grid-template-columns: minmax(0, 1fr); gap: 16px }
+    .picture { grid-area: picture } .side { grid-area: facts } .text { grid-area: text } .past { grid-area: past }
+    @media (min-width: 1500px) { .grid { grid-template: "picture facts" "text past" / minmax(0, 1fr) 540px } }
+    @media (min-width: 2000px) { .grid { grid-template: "picture facts past" "text text past" auto / minmax(0, 1fr) 420px 560px } }
+    @media (max-width: 1020px) { .grid { grid-template: "picture" "facts" "text" "past" / minmax(0, 1fr) } }
     section, .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 14px 16px; min-width: 0 }
     h2 { font-size: 12px; font-weight: 650; letter-spacing: 0.03em; color: var(--muted); margin-bottom: 10px }
     .air { display: grid; gap: 10px }
@@ -77,6 +77,7 @@ export class ChannelView extends LitElement {
     .empty { color: var(--muted); font-size: 13px }
     .notice { padding: 14px 16px; margin-bottom: 14px; border: 1px solid var(--line); border-left: 3px solid var(--warn); border-radius: var(--radius); background: var(--surface) }
     .notice p { color: var(--muted); font-size: 13px; margin-top: 2px }
+    @media (max-width: 620px) { .all { width: 44px; padding: 0; justify-content: center } .all span, .bar .id { display: none } }
     @media (max-width: 520px) { section, .card { padding: 12px } .scroll { margin: 0 -12px; padding: 0 12px } }
   `];
 
@@ -146,7 +147,7 @@ export class ChannelView extends LitElement {
     const variant = playing?.variants[playing.variant];
     return html`
       <div class="bar">
-        <button @click=${() => this.go("all")}>${icons.back}${texts.all}</button>
+        <button class="all" @click=${() => this.go("all")} aria-label=${texts.all}>${icons.back}<span>${texts.all}</span></button>
         <h1 class="ellipsis">${name}</h1>
         ${name === this.channel ? nothing : html`<span class="id mono">${this.channel}</span>`}
         ${known ? stateBadge(known) : nothing}
@@ -157,26 +158,26 @@ export class ChannelView extends LitElement {
       </div>
       ${this.missing ? html`<div class="notice" role="status"><strong>${texts.unknown(this.channel)}</strong><p>${texts.unknownHint}</p></div>` : nothing}
       <div class="grid">
-        <div class="side">
+        <div class="column picture">
           <mv-screen .channel=${this.channel} .name=${name}></mv-screen>
-          <section class="strip">
+          <section>
             <h2>${texts.windowTitle}</h2>
             <mv-window .segments=${this.segments} .cuts=${this.status?.last_cuts ?? []} .now=${this.now} .date=${this.facts?.date ?? null}></mv-window>
           </section>
         </div>
-        <div class="side">
+        <div class="column side">
           ${this.renderAir(known?.now ?? null, known?.next ?? null)}
           ${this.renderFacts(variant?.id ?? "")}
         </div>
-      </div>
-      <div class="below">
-        <section class="wide">
+        <section class="text">
           <h2>${texts.playlist}</h2>
           <mv-playlist .channel=${this.channel} .cuts=${this.status?.last_cuts ?? []} .playing=${variant?.id ?? ""}
             @segments=${(e: CustomEvent<Segment[]>) => (this.segments = e.detail)}></mv-playlist>
         </section>
-        <section><h2>${texts.problems}</h2>${this.renderProblems()}</section>
-        <section><h2>${texts.cuts}</h2>${this.renderCuts(this.status?.last_cuts ?? [])}</section>
+        <div class="column past">
+          <section><h2>${texts.problems}</h2>${this.renderProblems()}</section>
+          <section><h2>${texts.cuts}</h2>${this.renderCuts(this.status?.last_cuts ?? [])}</section>
+        </div>
       </div>`;
   }
 
@@ -188,6 +189,7 @@ export class ChannelView extends LitElement {
           <div>
             <div class="sub">${texts.now}${now.reason ? html` · ${texts.reasons[now.reason] ?? now.reason}` : nothing}</div>
             <div class="what ${now.kind === "event" ? "" : "fill"}">${titleOf(now)}</div>
+            ${now.kind !== "event" && now.title && now.reason !== "gap" ? html`<div class="sub">${texts.instead(now.title)}</div>` : nothing}
             ${now.detail ? html`<div class="sub">${now.detail}</div>` : nothing}
           </div>
           ${done === null ? nothing : html`<div class="meter" aria-hidden="true"><i ${vars({ "--done": done })}></i></div>`}
@@ -230,11 +232,11 @@ export class ChannelView extends LitElement {
       ${fact("adherence", texts.adherence, status?.now?.adherence == null ? null : signedSeconds(status.now.adherence))}
       ${fact("drift", texts.drift, status && signedSeconds(status.drift))}
       ${fact("stalls", texts.stalls, facts && html`${facts.stalls} <small>${facts.dropped} / ${facts.frames}</small>`, facts?.stalls ? "warn" : "")}
-      ${fact("bitrate", texts.bitrate, variant && html`${variantName(variant)} <small>${track} ${variant.codecs}</small>`, "", true)}
       ${fact("log", texts.log, status && html`${status.log.last_number} <small>${texts.logOf[status.log.backend] ?? status.log.backend}</small>`)}
       ${fact("poll", texts.poll, status && (status.poll.last_ok ? texts.ago(seconds(status.poll.age)) : "–"), status?.poll.error ? "bad" : "")}
       ${fact("conflicts", texts.conflicts, status?.log.conflicts)}
       ${fact("pending", texts.pending, status?.log.pending, status?.log.pending ? "warn" : "")}
+      ${fact("bitrate", texts.bitrate, variant && html`${variantName(variant)} <small>${track} ${variant.codecs}</small>`, "", true)}
     </dl></section>`;
   }
 

@@ -103,7 +103,7 @@ export class PlaylistView extends LitElement {
     if (channel !== this.channel || track !== this.track) return this.poll.now(); // somebody has chosen another one
     this.error = "";
     const playlist = readPlaylist(text);
-    this.dispatchEvent(new CustomEvent<Segment[]>("segments", { detail: playlist.segments }));
+    if (track !== master) this.dispatchEvent(new CustomEvent<Segment[]>("segments", { detail: playlist.segments }));
     const name = `${channel} ${track}`;
     if (this.hold && name === this.shown) return;
     this.fresh = name === this.shown ? new Set(playlist.lines.map((l) => l.key).filter((key) => !this.known.has(key))) : new Set();

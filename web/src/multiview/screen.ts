@@ -38,7 +38,7 @@ export class Screen extends LitElement {
     button.live { font-size: 13px; font-weight: 600 }
     button.live::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--faint) }
     button.live.at::before { background: var(--live) }
-    @media (max-width: 620px) { input[type="range"] { display: none } select { max-width: 42vw } label > span { display: none } }
+    @media (max-width: 620px) { input[type="range"] { display: none } select { max-width: 29vw } .pip { display: none } label > span { display: none } }
   `];
 
   @property() channel = "";
@@ -125,7 +125,7 @@ export class Screen extends LitElement {
         ${running ? this.renderChoices(running) : nothing}
         <span class="push"></span>
         ${document.pictureInPictureEnabled
-          ? html`<button class="icon" aria-label=${texts.pictureInPicture} title=${texts.pictureInPicture} @click=${() => void this.togglePicture()}>${icons.picture}</button>`
+          ? html`<button class="icon pip" aria-label=${texts.pictureInPicture} title=${texts.pictureInPicture} @click=${() => void this.togglePicture()}>${icons.picture}</button>`
           : nothing}
         <button class="icon" aria-label=${texts.fullScreen} title=${texts.fullScreen} @click=${() => this.toggleFull()}>${icons.full}</button>
       </div>`;

@@ -103,6 +103,7 @@ export class Tile extends LitElement {
       onState: (state, detail) => {
         this.player = state;
         this.detail = detail;
+        if (state === "playing" && this.channel.state === "dormant") this.dispatchEvent(new Event("woke", { bubbles: true, composed: true }));
       },
     });
   }

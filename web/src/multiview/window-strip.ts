@@ -20,12 +20,13 @@ export class WindowStrip extends LitElement {
     .strip { position: relative; height: 46px; margin: 20px 0 22px; background: var(--sunken); border-radius: 4px }
     .segment {
       position: absolute; top: 0; bottom: 0; left: calc(var(--from) * 100%); width: calc(var(--length) * 100%); border-right: 1px solid var(--surface);
-      overflow: hidden; padding: 4px 6px; font-size: 11px; line-height: 1.3; color: var(--text); background: var(--cut-a);
+      overflow: hidden; padding: 4px 0 4px 6px; container-type: inline-size; font-size: 11px; line-height: 1.3; color: var(--text); background: var(--cut-a);
     }
     .segment.odd { background: var(--cut-b) }
     .segment.filler, .segment.slate { background: var(--cut-filler) }
     .segment.gap { background: repeating-linear-gradient(135deg, var(--tint-bad) 0 6px, transparent 6px 12px) }
     .segment.first { border-left: 3px solid var(--warn) }
+    @container (max-width: 20px) { .segment > span, .segment > small { visibility: hidden } }
     .segment small { display: block; color: var(--muted); font-size: 11px }
     .mark { position: absolute; top: -6px; bottom: -6px; left: calc(var(--at) * 100%); width: 2px; background: var(--live); transition: left 1s linear }
     .mark.now { background: var(--faint); width: 1px }

@@ -5,6 +5,8 @@
 // native players of desktop browsers give up on, such as one missing segment.
 import type { ErrorData, HlsConfig, Level, MediaPlaylist } from "hls.js";
 
+import { common } from "./texts.ts";
+
 type HlsModule = typeof import("./hls.ts");
 type HlsPlayer = InstanceType<HlsModule["Hls"]>;
 
@@ -107,7 +109,7 @@ export class Player {
     try {
       module = await import("./hls.ts");
     } catch {
-      this.retry("the player could not be loaded");
+      this.retry(common.playerNotLoaded); // or it is gone, as the service has a new version
       return;
     }
     if (this.stopped) return;

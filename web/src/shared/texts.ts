@@ -12,6 +12,7 @@ export const common = {
   slate: "Slate",
   untitled: "Untitled",
   close: "Close",
+  playerNotLoaded: "The player could not be loaded: reload the page.",
 };
 
 export const multiview = {
@@ -151,6 +152,7 @@ export const multiview = {
   cutFuture: "ahead",
   more: (n: number) => (n === 1 ? "1 more" : `${n} more`),
   fewer: "Fewer",
+  instead: (title: string) => `for ${title}`,
   insteadTitle: "The event that this stands for",
   rebase: "rebase",
   rebaseTitle: "The log began anew here, with higher numbers",
