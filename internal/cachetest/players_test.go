@@ -18,11 +18,12 @@ import (
 const (
 	players = 2000
 	watched = 36 * time.Second
-	// rounding is how late a playlist may be: max-age is in whole seconds, one at
-	// least, and nginx's clock as well.
-	rounding = 2 * time.Second
-	// scheduling is what a busy machine may add to a measurement.
-	scheduling = 500 * time.Millisecond
+	// rounding is how late a playlist may be: max-age is in whole seconds, and one
+	// at least, so that what was kept in the last second before a change may
+	// outlive it by less than one.
+	rounding = time.Second
+	// scheduling is what a busy machine may add for the worst of all.
+	scheduling = time.Second
 )
 
 // playlist is a media playlist as far as it matters here.
@@ -144,7 +145,7 @@ func (c *tally) count(path string, a answer, late time.Duration) {
 	defer c.mu.Unlock()
 	c.answers++
 	c.late = append(c.late, late)
-	if a.header.Get("X-Cache") == "STALE" {
+	if a.header.Get("X-Cache-Status") == "STALE" {
 		c.stale++
 	}
 	if !a.cached() {
@@ -273,10 +274,12 @@ func TestPlayers(t *testing.T) {
 	for _, fault := range c.faults {
 		t.Error(fault)
 	}
-	if late(1) > rounding+scheduling {
-		t.Errorf("a playlist was %s late, and may be %s", late(1), rounding)
+	if late(.99) > rounding || late(1) > rounding+scheduling {
+		t.Errorf("playlists were late by %s (99%%) and %s (all), and may be by %s", late(.99), late(1), rounding)
 	}
-	if limit := 8 * changes; engine > limit {
+	// One for the change and one for the second before it, for each encoding; and
+	// again as many that come while one is under way, which is longer on a busy machine.
+	if limit := 12 * changes; engine > limit {
 		t.Errorf("the engine got %d requests for %d changes in two encodings, and should get %d at most", engine, changes, limit)
 	}
 

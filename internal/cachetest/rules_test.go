@@ -31,12 +31,12 @@ func TestRules(t *testing.T) {
 		const path = "/channels/" + channel + "/master.m3u8"
 		for i, query := range []string{"", "?a=b", "?session=1&token=secret", "?CHANNEL=other", "?xchannel=other"} {
 			if a := ask(t, path+query, nil); a.status != http.StatusOK || a.cached() != (i > 0) {
-				t.Errorf("%q: %d, %s", query, a.status, a.header.Get("X-Cache"))
+				t.Errorf("%q: %d, %s", query, a.status, a.header.Get("X-Cache-Status"))
 			}
 		}
 		for _, query := range []string{"?channel=" + channel, "?x=1&channel=" + channel + "&y=2"} {
 			if a := ask(t, "/live/master.m3u8"+query, nil); a.status != http.StatusOK || !a.cached() {
-				t.Errorf("%q: %d, %s", query, a.status, a.header.Get("X-Cache"))
+				t.Errorf("%q: %d, %s", query, a.status, a.header.Get("X-Cache-Status"))
 			}
 		}
 		if a := ask(t, "/live/master.m3u8?channel=other", nil); a.status != http.StatusNotFound {
@@ -61,7 +61,7 @@ func TestRules(t *testing.T) {
 				t.Errorf("Vary is %q", a.header.Get("Vary"))
 			}
 			if again := ask(t, multivariant, header); !again.cached() {
-				t.Errorf("Accept-Encoding %q is not cached: %s", accept, again.header.Get("X-Cache"))
+				t.Errorf("Accept-Encoding %q is not cached: %s", accept, again.header.Get("X-Cache-Status"))
 			}
 		}
 	})
@@ -98,7 +98,7 @@ func TestRules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.header.Get("X-Cache") == "HIT" && age > maxAge+1 {
+			if a.header.Get("X-Cache-Status") == "HIT" && age > maxAge+1 {
 				t.Errorf("max-age is %d, and Age %d", maxAge, age)
 			}
 		}
@@ -109,7 +109,7 @@ func TestRules(t *testing.T) {
 		for range 2 {
 			a := ask(t, "/live/master.m3u8?channel="+late, nil)
 			if a.status != http.StatusNotFound || a.cached() || a.header.Get("Cache-Control") != "no-store" {
-				t.Errorf("unknown channel: %d, %s, Cache-Control %s", a.status, a.header.Get("X-Cache"), a.header.Get("Cache-Control"))
+				t.Errorf("unknown channel: %d, %s, Cache-Control %s", a.status, a.header.Get("X-Cache-Status"), a.header.Get("Cache-Control"))
 			}
 		}
 		s.post("/channels", map[string]any{"id": late, "name": late, "config": map[string]any{}})
@@ -139,7 +139,7 @@ func TestRules(t *testing.T) {
 		for _, path := range []string{"/live/slate/v1/ts/master.m3u8", "/channels/any/slate/v1/ts/720-0.ts"} {
 			first, second := ask(t, path, nil), ask(t, path+"?x=y", nil)
 			if first.status != http.StatusOK || !second.cached() || first.body != second.body {
-				t.Errorf("%s: %d, then %s", path, first.status, second.header.Get("X-Cache"))
+				t.Errorf("%s: %d, then %s", path, first.status, second.header.Get("X-Cache-Status"))
 			}
 		}
 	})
@@ -151,7 +151,7 @@ func TestRules(t *testing.T) {
 		var answers []string
 		for deadline := time.Now().Add(25 * time.Second); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 			a := ask(t, track, nil)
-			answer := a.header.Get("X-Cache")
+			answer := a.header.Get("X-Cache-Status")
 			if a.status != http.StatusOK {
 				answer = strconv.Itoa(a.status)
 			}

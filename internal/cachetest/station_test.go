@@ -82,11 +82,11 @@ func (s *station) configure() (command []string) {
 		}
 		conf = strings.ReplaceAll(conf, " "+change[0], " "+change[1])
 	}
-	script, err := os.ReadFile(filepath.Join(folder, "age.js"))
+	script, err := os.ReadFile(filepath.Join(folder, "cache.js"))
 	if err != nil {
 		s.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"nginx.conf": []byte(conf), "age.js": script} {
+	for name, data := range map[string][]byte{"nginx.conf": []byte(conf), "cache.js": script} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o644); err != nil {
 			s.Fatal(err)
 		}
@@ -218,7 +218,7 @@ type answer struct {
 
 // cached says whether the cache answered by itself.
 func (a answer) cached() bool {
-	switch a.header.Get("X-Cache") {
+	switch a.header.Get("X-Cache-Status") {
 	case "HIT", "STALE", "UPDATING":
 		return true
 	}

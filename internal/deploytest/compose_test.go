@@ -2,9 +2,7 @@ package deploytest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -71,9 +69,7 @@ func TestCompose(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			if v.Type == types.VolumeTypeBind {
-				if _, err := os.Stat(v.Source); errors.Is(err, fs.ErrNotExist) && name == "grafana" {
-					t.Logf("TODO: %v", err)
-				} else if err != nil {
+				if _, err := os.Stat(v.Source); err != nil {
 					t.Errorf("%s mounts what is not there: %v", name, err)
 				}
 				if !v.ReadOnly {
@@ -182,14 +178,21 @@ func TestComposeConfigurations(t *testing.T) {
 		} `json:"scrape_configs"`
 	}
 	strict(t, "deploy/prometheus/prometheus.yml", &prometheus)
-	var scraped []string
+	var scraped []string // by the jobs that dashboard and alerts name
 	for _, job := range prometheus.ScrapeConfigs {
 		for _, sd := range job.DNSSDConfigs {
 			scraped = append(scraped, fmt.Sprintf("%s:%d", sd.Names[0], sd.Port))
+			if job.JobName != sd.Names[0] {
+				t.Errorf("the job of %s is %s, which dashboard and alerts don't know", sd.Names[0], job.JobName)
+			}
 		}
 	}
 	if want := []string{target("schedule"), target("engine")}; !slices.Equal(scraped, want) {
 		t.Errorf("Prometheus scrapes %v, want %v", scraped, want)
+	}
+
+	for _, file := range prometheus.RuleFiles {
+		read(t, "deploy/prometheus/"+file)
 	}
 
 	var sources struct {
