@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -41,6 +43,29 @@ func TestRules(t *testing.T) {
 		}
 		if a := ask(t, "/live/master.m3u8?channel=other", nil); a.status != http.StatusNotFound {
 			t.Errorf("another channel: %d", a.status)
+		}
+	})
+
+	t.Run("collapse", func(t *testing.T) {
+		// Nobody has asked for this path yet; now many do at once.
+		path := "/channels/" + channel + track[strings.LastIndexByte(track, '/'):strings.IndexByte(track, '?')]
+		var misses atomic.Int32
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				a, err := get(t.Context(), s.cache+path+"?n="+strconv.Itoa(i), nil)
+				if err != nil || a.status != http.StatusOK {
+					t.Errorf("%d, %v", a.status, err)
+				}
+				if !a.cached() {
+					misses.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		// Those who waited for so long that it has expired ask again.
+		if misses.Load() > 3 {
+			t.Errorf("%d of 100 requests at once reached the engine", misses.Load())
 		}
 	})
 
