@@ -365,7 +365,7 @@ func TestTimes(t *testing.T) {
 	for _, c := range services {
 		dns := at(t, s.resources[c.name+"Name"], "DnsConfig", "DnsRecords", 0)
 		delay := number(t, pairs(t, at(t, s.resources[c.name+"Targets"], "TargetGroupAttributes"), "Key", "Value")["deregistration_delay.timeout_seconds"])
-		if ttl := number(t, dns, "TTL"); text(t, dns, "Type") != "A" || ttl >= delay {
+		if ttl := number(t, dns, "TTL"); text(t, dns, "Type") != "A" || text(t, s.resources[c.name+"Name"], "DnsConfig", "RoutingPolicy") != "MULTIVALUE" || ttl >= delay {
 			t.Errorf("%s: names are kept for %d s, and the task may be gone in %d s", c.name, ttl, delay)
 		}
 	}
@@ -453,6 +453,9 @@ func TestPaths(t *testing.T) {
 	}
 	if code := text(t, s.resources["NotFoundFunction"], "FunctionCode"); !strings.Contains(code, "statusCode: 404,") || at(t, s.resources["NotFoundFunction"], "AutoPublish") != true {
 		t.Errorf("CloudFront's function is not published, or answers %s", code)
+	}
+	if text(t, rule, "Conditions", 0, "Field") != "path-pattern" || text(t, rule, "Conditions", 1, "Field") != "http-header" || text(t, rule, "Actions", 0, "TargetGroupArn") != "EngineTargets" {
+		t.Errorf("the load balancer's rule is %v", rule)
 	}
 	sent := at(t, config, "Origins", 0, "OriginCustomHeaders", 0).(map[string]any)
 	asked := at(t, rule, "Conditions", 1, "HttpHeaderConfig").(map[string]any)
@@ -637,7 +640,7 @@ func TestDatabaseIsKept(t *testing.T) {
 			t.Errorf("%s is %v", policy, got)
 		}
 	}
-	for name, want := range map[string]any{"Engine": "postgres", "StorageEncrypted": true, "CopyTagsToSnapshot": true, "AutoMinorVersionUpgrade": true, "BackupRetentionPeriod": 7} {
+	for name, want := range map[string]any{"Engine": "postgres", "StorageType": "gp3", "StorageEncrypted": true, "CopyTagsToSnapshot": true, "AutoMinorVersionUpgrade": true, "BackupRetentionPeriod": 7} {
 		if got := evaluate(t, nil).resources["Database"][name]; got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
@@ -650,6 +653,68 @@ func TestDatabaseIsKept(t *testing.T) {
 	}
 	if restored["DBSnapshotIdentifier"] != "before" {
 		t.Error("the snapshot is not used")
+	}
+}
+
+// Autoscaling counts the tasks of the service that it is for.
+func TestScaling(t *testing.T) {
+	s := evaluate(t, nil)
+	for _, c := range services {
+		target := s.resources[c.name+"Scaling"]
+		if target["ResourceId"] != "service/Cluster/"+c.name+"Service.Name" || target["ServiceNamespace"] != "ecs" || target["ScalableDimension"] != "ecs:service:DesiredCount" ||
+			target["MinCapacity"] != s.given[c.name+"Replicas"] || target["MaxCapacity"] != s.given[c.name+"MaxReplicas"] {
+			t.Errorf("%s: %v", c.name, target)
+		}
+	}
+	for name, want := range map[string][2]any{
+		"EngineCpuPolicy":     {"EngineScaling", map[string]any{"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}},
+		"ScheduleCpuPolicy":   {"ScheduleScaling", map[string]any{"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}},
+		"EngineRequestPolicy": {"EngineScaling", map[string]any{"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": "LoadBalancer.LoadBalancerFullName/EngineTargets.TargetGroupFullName"}},
+	} {
+		policy := s.resources[name]
+		if policy["PolicyType"] != "TargetTrackingScaling" || policy["ScalingTargetId"] != want[0] ||
+			!reflect.DeepEqual(at(t, policy, "TargetTrackingScalingPolicyConfiguration", "PredefinedMetricSpecification"), want[1]) {
+			t.Errorf("%s: %v", name, policy)
+		}
+	}
+}
+
+// Alarms watch metrics that there are, of what the template makes, and tell somebody.
+func TestAlarms(t *testing.T) {
+	balanced := func(service string) map[string]string {
+		return map[string]string{"LoadBalancer": "LoadBalancer.LoadBalancerFullName", "TargetGroup": service + "Targets.TargetGroupFullName"}
+	}
+	want := map[string]map[string]string{ // by namespace and metric: dimensions
+		"EngineErrorsAlarm AWS/ApplicationELB HTTPCode_Target_5XX_Count":    balanced("Engine"),
+		"LoadBalancerErrorsAlarm AWS/ApplicationELB HTTPCode_ELB_5XX_Count": {"LoadBalancer": "LoadBalancer.LoadBalancerFullName"},
+		"EngineHealthAlarm AWS/ApplicationELB HealthyHostCount":             balanced("Engine"),
+		"ScheduleHealthAlarm AWS/ApplicationELB HealthyHostCount":           balanced("Schedule"),
+		"DatabaseStorageAlarm AWS/RDS FreeStorageSpace":                     {"DBInstanceIdentifier": "Database"},
+	}
+	s := evaluate(t, map[string]any{"AlarmEmail": "ops@example.com"})
+	for name, r := range s.resources {
+		if s.template.resources[name]["Type"] != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		key := fmt.Sprintf("%s %v %v", name, r["Namespace"], r["MetricName"])
+		if dimensions := pairs(t, r["Dimensions"], "Name", "Value"); !reflect.DeepEqual(dimensions, want[key]) {
+			t.Errorf("%s has the dimensions %v, want %v", key, dimensions, want[key])
+		}
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			if !reflect.DeepEqual(r[actions], []any{"Alarms"}) {
+				t.Errorf("%s: %s are %v", name, actions, r[actions])
+			}
+		}
+		delete(want, key)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no alarms %v", want)
+	}
+	if s.resources["EngineHealthAlarm"]["Threshold"] != s.given["EngineReplicas"] {
+		t.Error("a missing engine is not noticed")
+	}
+	if text(t, s.resources["Alarms"], "Subscription", 0, "Endpoint") != "ops@example.com" {
+		t.Error("alarms go to nobody")
 	}
 }
 

@@ -329,6 +329,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"DependsOn: [ScheduleService,", "DependsOn: [Schedule,", "depends on Schedule, which is not there"},
 		{"DependsOn: [ScheduleService,", "DependsOn: [Alarms,", "depends on Alarms, which is not there"},
 		{"!If [OwnRegistry,", "!If [OurRegistry,", "no condition OurRegistry"},
+		{"Condition: HasAlarms", "Condition: HasAlarm", "no condition HasAlarm"},
 		{"!FindInMap [Sizes, !Ref EngineSize, Cpu]", "!FindInMap [Sizes, !Ref EngineSize, CPU]", "nothing there"},
 	} {
 		broken := strings.Replace(source, c.from, c.to, 1)

@@ -292,7 +292,11 @@ func dependsOn(resource map[string]any) []string {
 func (s *stack) exists(resource string) bool {
 	r, ok := s.template.resources[resource]
 	if condition, conditional := r["Condition"].(string); conditional {
-		return ok && s.conditions[condition]
+		met, known := s.conditions[condition]
+		if !known {
+			s.fault("%s: there is no condition %s", resource, condition)
+		}
+		return ok && met
 	}
 	return ok
 }
