@@ -25,10 +25,12 @@ var refusals = []struct {
 	outcome string
 }{
 	{playlog.ErrConflict, "conflict"},
+	{playlog.ErrOtherHistory, "other_history"},
 	{playlog.ErrTooLate, "too_late"},
 	{playlog.ErrOtherLog, "other_log"},
 	{playlog.ErrImplausible, "implausible"},
 	{playlog.ErrNotFrozen, "not_frozen"},
+	{playlog.ErrNoHeads, "no_heads"},
 }
 
 // Meter counts requests to playout logs by operation and outcome, and measures
@@ -44,7 +46,7 @@ func NewMeter(reg prometheus.Registerer, prefix string) *Meter {
 	m := &Meter{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "_log_requests_total",
-			Help: "Requests to playout logs, by operation (read, heads, append, watch, freeze, frozen) and outcome: ok, the log's refusals, or error.",
+			Help: "Requests to playout logs, by operation (heads, read, append, watch, freeze, frozen) and outcome: ok, the log's refusals, or error.",
 		}, []string{"operation", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    prefix + "_log_request_seconds",
@@ -55,7 +57,8 @@ func NewMeter(reg prometheus.Registerer, prefix string) *Meter {
 	reg.MustRegister(m.requests, m.seconds)
 	// A series that appears with its first failure has no increase to see.
 	for operation, outcomes := range map[string][]string{
-		opRead: nil, opHeads: nil, opAppend: {"conflict", "too_late", "other_log", "implausible"}, opWatch: {"other_log"},
+		opRead: nil, opHeads: {"no_heads"}, opWatch: {"other_log", "no_heads"},
+		opAppend: {"conflict", "other_history", "too_late", "other_log", "implausible"},
 		opFreeze: {"other_log", "implausible"}, opFrozen: {"other_log", "not_frozen"},
 	} {
 		m.seconds.WithLabelValues(operation)

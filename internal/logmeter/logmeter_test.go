@@ -57,6 +57,7 @@ func TestOutcomes(t *testing.T) {
 		`test_log_requests_total{operation="append",outcome="too_late"} 1`,
 		`test_log_requests_total{operation="append",outcome="error"} 1`,
 		`test_log_requests_total{operation="append",outcome="conflict"} 0`,
+		`test_log_requests_total{operation="append",outcome="other_history"} 0`,
 		`test_log_requests_total{operation="read",outcome="ok"} 1`,
 		`test_log_request_seconds_count{operation="append"} 3`,
 		`test_log_request_seconds_count{operation="frozen"} 0`,

@@ -98,14 +98,15 @@ func TestAPIGuide(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, "api/openapi.json")), &document); err != nil {
 		t.Fatal(err)
 	}
-	forEngines := []string{"POST /channels/{channelId}/playout", "GET /channels/{channelId}/playout/assets/{digest}", "PUT /channels/{channelId}/playout/assets/{digest}"}
+	// Of the playout logs, people read one channel's. The rest is for engines.
+	forEngines := regexp.MustCompile(`^POST /channels/\{channelId\}/playout$|/playout/assets/| /playout$`)
 	shown := commands(all)
 	parameter := regexp.MustCompile(`\{\w+\}`)
 	for path, methods := range document.Paths {
 		for method := range methods {
 			operation := strings.ToUpper(method) + " " + path
 			pattern := regexp.MustCompile("^" + parameter.ReplaceAllString(operation, `[a-z0-9]+`) + "$")
-			if !slices.ContainsFunc(shown, pattern.MatchString) && !slices.Contains(forEngines, operation) {
+			if !slices.ContainsFunc(shown, pattern.MatchString) && !forEngines.MatchString(operation) {
 				t.Errorf("docs/api.md does not show %s", operation)
 			}
 		}
