@@ -3,6 +3,8 @@ package pagetest_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"testing"
 	"time"
@@ -56,7 +58,14 @@ func TestMultiview(t *testing.T) {
 	s.Post("/channels", map[string]any{"id": "zz", "name": evil, "config": map[string]any{}})
 	s.Post("/channels/zz/schedule", map[string]any{"title": evil, "uri": s.VODs + "/ember/master.m3u8?" + url.QueryEscape(evil), "start_time": time.Now().Add(-time.Second).UnixMilli(), "duration": 1200})
 
+	engine, err := url.Parse(s.Engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.StripPrefix("/tv/engine", httputil.NewSingleHostReverseProxy(engine)))
+	t.Cleanup(proxy.Close)
+
 	pagetest.Run(t, "multiview", map[string]any{
-		"url": s.Engine + "/", "channels": 7 + sleepers, "sleeping": fmt.Sprintf("z%02d", sleepers-10), "last": evil,
+		"url": s.Engine + "/", "below": proxy.URL + "/tv/engine/", "channels": 7 + sleepers, "sleeping": fmt.Sprintf("z%02d", sleepers-10), "last": evil,
 	})
 }

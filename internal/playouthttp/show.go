@@ -92,14 +92,14 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, contentType stri
 var dist embed.FS
 
 // multiview is the full page. It may fetch from anywhere and play anything, as
-// playlists, segments, keys and subtitles come from wherever the VODs are; blob:
-// is what hls.js feeds a video element with.
+// playlists, segments, keys and subtitles come from wherever the VODs are. blob:
+// is what hls.js feeds a video element with, data: an empty track of subtitles.
 var multiview = func() *pages.Site {
 	built, err := fs.Sub(dist, "page/dist")
 	if err != nil {
 		panic(err)
 	}
-	return pages.Must(pages.Load(built, pages.Policy{Connect: "*", Media: "* blob:"}))
+	return pages.Must(pages.Load(built, pages.Policy{Connect: "*", Media: "* blob: data:"}))
 }()
 
 //go:embed page/plain.html

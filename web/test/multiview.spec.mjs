@@ -307,6 +307,25 @@ async function many({ options, open, close, step }) {
   await close(wall);
 }
 
+/** Without scripts, and behind a proxy that puts the engine below a path. */
+async function elsewhere({ options, open, close, step }) {
+  const plain = await open(`${options.url}plain?channel=one`);
+  await step("plain: it plays where the browser plays HLS itself, and lists the channels", async () => {
+    await until("a position", () => plain.page.locator("video").evaluate((v) => v.currentTime > 0.5), 60_000);
+    truthy(await plain.page.getByRole("link", { name: "Harbour News" }).isVisible(), "the list of channels");
+  });
+  await close(plain);
+  const below = await open(`${options.below}?channel=p0`);
+  await step("below a path: a channel plays, and its facts are there", async () => {
+    await until("a position", () => position(below.page.locator("mv-screen")), 60_000);
+    await until("facts", async () => (await fact(below.page, "targetDuration")) !== "–");
+    await below.page.getByRole("button", { name: "All channels" }).click();
+    await until("tiles", async () => (await below.page.locator("mv-tile").count()) > 5);
+    truthy(below.page.url() === options.below, below.page.url());
+  });
+  await close(below);
+}
+
 async function light({ options, open, close, step }) {
   const sizes = [];
   const opened = await open(options.url, { before: async (page) => {
@@ -332,4 +351,5 @@ await run(async (t) => {
   await troubles(t);
   await hostile(t);
   await many(t);
+  await elsewhere(t);
 });

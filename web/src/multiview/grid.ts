@@ -8,14 +8,15 @@ import type { Summary } from "./model.ts";
 import { choose } from "./wall.ts";
 import { Tile } from "./tile.ts";
 
-const gap = 14;
+const gap = 14; // pixels
+const wallGap = 4;
 const widest = 620; // pixels that a tile is wide at most
 const spare = 2; // rows that are kept above and below what is to be seen
 const settled = 500; // ms that a tile has to be in view before it may play
 const turnEvery = 20_000; // ms until others play, and until a wall turns its page
 
 /** Least width of a tile in pixels. */
-export const widths = { small: 190, medium: 270, large: 400 };
+export const widths = { small: 170, medium: 270, large: 400 };
 export type TileSize = keyof typeof widths;
 
 /** All channels as tiles, of which only those near the view exist. */
@@ -26,7 +27,7 @@ export class Grid extends LitElement {
       display: grid; grid-template-columns: repeat(var(--columns), minmax(0, ${widest}px)); grid-auto-rows: var(--row); gap: ${gap}px; align-content: start;
       padding-top: var(--before); min-height: var(--height);
     }
-    :host([wall]) ul { gap: 4px; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)) }
+    :host([wall]) ul { gap: ${wallGap}px; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)) }
     .page { position: fixed; inset: auto 10px 10px auto; padding: 2px 8px; border-radius: 4px; background: #10161ee0; color: #dfe6ee; font-size: 12px }
   `];
 
@@ -180,7 +181,7 @@ export class Grid extends LitElement {
 
   override render() {
     const { columns, row, first, last, before, height, page, pages } = this.layout();
-    const between = this.wall ? 4 : gap;
+    const between = this.wall ? wallGap : gap;
     return html`<ul role="list" aria-label=${common.channels} ${vars({ "--columns": columns, "--row": `${row - between}px`, "--before": `${before}px`, "--height": `${height}px` })}>
       ${this.width === 0 ? "" : repeat(this.channels.slice(first, last), (c) => c.id, (channel, i) => html`
         <li aria-setsize=${this.channels.length} aria-posinset=${first + i + 1}
@@ -194,18 +195,23 @@ export class Grid extends LitElement {
 }
 
 /**
- * The columns and rows with which tiles of 16:9 are as large as can be on a
- * screen, but not smaller than one can see: then fewer are shown at a time.
+ * The columns and rows with which pictures of 16:9 are as large as can be on a
+ * screen, where all can be large enough to be seen; otherwise as many as can.
  */
 export function wallLayout(total: number, width: number, height: number) {
-  const between = 4;
   const least = Math.min(width, Math.max(170, width / 12));
-  let best = { columns: 1, rows: 1, tile: 0, shown: 0 };
-  for (let columns = 1; columns <= Math.max(1, Math.floor((width + between) / (least + between))); columns++) {
-    const across = (width - (columns - 1) * between) / columns;
-    const rows = Math.max(1, Math.min(Math.ceil(total / columns), Math.floor((height + between) / ((across * 9) / 16 + between))));
-    const shown = Math.min(total, rows * columns);
-    if (shown > best.shown || (shown === best.shown && across > best.tile)) best = { columns, rows, tile: across, shown };
+  const across = (columns: number) => (width - (columns - 1) * wallGap) / columns;
+  const down = (rows: number) => (height - (rows - 1) * wallGap) / rows;
+  let best = { columns: 1, rows: 1, picture: 0 };
+  for (let columns = 1; columns <= total; columns++) {
+    const rows = Math.ceil(total / columns);
+    const picture = Math.min(across(columns), (down(rows) * 16) / 9);
+    if (picture > best.picture) best = { columns, rows, picture };
   }
-  return { columns: best.columns, rows: best.rows, row: Math.floor((best.tile * 9) / 16) + between };
+  let { columns, rows } = best;
+  if (best.picture < least) {
+    columns = Math.max(1, Math.floor((width + wallGap) / (least + wallGap)));
+    rows = Math.max(1, Math.floor((height + wallGap) / ((least * 9) / 16 + wallGap)));
+  }
+  return { columns, rows, row: Math.floor(down(rows)) + wallGap };
 }

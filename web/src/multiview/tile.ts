@@ -51,6 +51,8 @@ export class Tile extends LitElement {
     .fillertext b { color: var(--filler) }
     :host([bare]) .plate { display: none }
     :host([bare]) .umd { display: block }
+    :host([bare]) .screen { aspect-ratio: auto; flex: 1 }
+    :host([bare]) article { border-radius: 0; border-color: transparent }
     .umd {
       display: none; inset: auto 0 3px; padding: 14px 10px 5px; font-size: 13px; font-weight: 600; color: #fff; text-align: center;
       background: linear-gradient(transparent, #000b);
@@ -133,8 +135,8 @@ export class Tile extends LitElement {
 
   private get initials(): string {
     const words = nameOf(this.channel).split(/[\s_-]+/).filter(Boolean);
-    const letters = words.length > 1 ? words.slice(0, 3).map((w) => [...w][0]) : [...(words[0] ?? "?")].slice(0, 3);
-    return letters.join("").toUpperCase();
+    const letters = words.length > 1 ? words.slice(0, 3).map((w) => (/^\d+$/.test(w) ? w : [...w][0])) : [...(words[0] ?? "?")].slice(0, 3);
+    return letters.join("").toUpperCase().slice(0, 5);
   }
 
   override render() {
