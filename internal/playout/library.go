@@ -34,8 +34,6 @@ const (
 	// its URLs may expire, and people correct VODs. Until that succeeds the
 	// old one is good.
 	reloadAfter = 30 * time.Minute
-	// loading bounds how many assets are loaded at a time, of all channels.
-	loading = 16
 )
 
 // errLoading is the state of an asset that was asked for and is not there yet.
@@ -47,7 +45,7 @@ var errLoading = errors.New("still loading")
 type library struct {
 	load  loader
 	log   *slog.Logger
-	slots chan struct{}
+	slots *slots
 	m     *metrics
 
 	mu      sync.Mutex
@@ -72,7 +70,7 @@ type libraryEntry struct {
 func newLibrary(load loader, log *slog.Logger, m *metrics) *library {
 	return &library{
 		load: load, log: log, m: m,
-		slots:   make(chan struct{}, loading),
+		slots:   newSlots(),
 		entries: make(map[assetKey]*libraryEntry),
 	}
 }
@@ -147,12 +145,11 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 }
 
 func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, error) {
-	select {
-	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	release, err := l.slots.acquire(ctx, uri)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	begun := time.Now()
 	a, err := l.make(ctx, uri, d)
 	l.m.loaded(err, time.Since(begun))
@@ -178,6 +175,7 @@ func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline
 
 // sweep forgets what nobody has wanted for long.
 func (l *library) sweep() {
+	l.slots.sweep()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, e := range l.entries {
