@@ -173,9 +173,16 @@ func keysText(keys []hls.Key) string {
 // maps each on itself.
 type Rewrite func(uri string) string
 
-// Reader reads the segments of playlists one after the other. The zero value is
-// ready; it is not safe for concurrent use.
-type Reader struct{ uris, tags, scopes reader }
+// Reader reads the segments of playlists one after the other, all with the same
+// Rewrite. The zero value is ready; it is not safe for concurrent use.
+type Reader struct {
+	uris, tags, scopes reader
+
+	scope   Scope // the latest, of this run of segments of a playlist
+	scopeOf *Media
+	run     int
+	once    bool // it is that of one segment only
+}
 
 // AppendSegment writes segment i from its EXTINF to its URI.
 func (m *Media) AppendSegment(dst []byte, r *Reader, i int, rewrite Rewrite) []byte {
@@ -204,16 +211,22 @@ func (m *Media) Scope(r *Reader, i int, rewrite Rewrite) Scope {
 		return Scope{}
 	}
 	n := sort.Search(len(m.ScopeFrom), func(n int) bool { return m.ScopeFrom[n] > i }) - 1
+	if r.scopeOf == m && r.run == n && !r.once {
+		return r.scope
+	}
+	r.scopeOf, r.run, r.once = m, n, false
 	part := strings.SplitN(string(r.scopes.read(m.Scopes, n)), separator, scopeSize)
 	for _, tags := range []*string{&part[0], &part[2], &part[3]} {
 		if strings.Contains(*tags, ivMark) {
+			r.once = true
 			*tags = strings.ReplaceAll(*tags, ivMark, fmt.Sprintf("0x%032X", m.Sequence+int64(i)))
 		}
 		if rewrite != nil {
 			*tags = rewriteTags(*tags, rewrite)
 		}
 	}
-	return Scope{Keys: Keys{part[0], part[1]}, Init: part[2], InitKeys: Keys{part[3], part[4]}}
+	r.scope = Scope{Keys: Keys{part[0], part[1]}, Init: part[2], InitKeys: Keys{part[3], part[4]}}
+	return r.scope
 }
 
 // rewriteTags rewrites the URIs of EXT-X-KEYs and EXT-X-MAPs. What stands before

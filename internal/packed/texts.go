@@ -49,6 +49,9 @@ func newTexts(n int, text func(i int) string) *Texts {
 	return t
 }
 
+// block is how many texts lie between two that can be read without those before.
+const block = 32
+
 var errTexts = errors.New("its texts can't be read")
 
 // maxTexts bounds the length of stored texts together, unpacked.

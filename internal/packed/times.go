@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// block is how many segments lie between two that can be found without reading
-// those before them.
-const block = 32
-
 // Times has the lengths of segments, exact: a number per segment that names one
 // of the EXTINFs that occur, of which a playlist has few.
 type Times struct {
@@ -17,10 +13,15 @@ type Times struct {
 	Index   []byte   // of each segment in Lengths, in as many bytes as that needs
 
 	width   int             // of an index, in bytes
-	starts  []time.Duration // of every block-th segment
+	count   int
+	starts  []time.Duration // of every stride-th segment
 	total   time.Duration
 	longest time.Duration
 }
+
+// stride is how many segments lie between two whose start is known without
+// adding up.
+const stride = 8
 
 // Length is an EXTINF.
 type Length struct {
@@ -72,9 +73,9 @@ func (t *Times) restore() error {
 	if len(t.Lengths) > 1<<24 || len(t.Index)%t.width != 0 {
 		return errTimes
 	}
-	n := t.Len()
-	t.starts = make([]time.Duration, 0, n/block+1)
-	for i := range n {
+	t.count = len(t.Index) / t.width
+	t.starts = make([]time.Duration, 0, t.count/stride+1)
+	for i := range t.count {
 		k := t.kind(i)
 		if k >= len(t.Lengths) {
 			return errTimes
@@ -83,7 +84,7 @@ func (t *Times) restore() error {
 		if d < 0 || t.total+d < t.total {
 			return errTimes
 		}
-		if i%block == 0 {
+		if i%stride == 0 {
 			t.starts = append(t.starts, t.total)
 		}
 		t.total += d
@@ -104,7 +105,7 @@ func (t *Times) kind(i int) int {
 }
 
 // Len returns how many segments there are.
-func (t *Times) Len() int { return len(t.Index) / t.width }
+func (t *Times) Len() int { return t.count }
 
 // Duration returns how long segment i lasts.
 func (t *Times) Duration(i int) time.Duration { return t.Lengths[t.kind(i)].Duration }
@@ -121,9 +122,9 @@ func (t *Times) Start(i int) time.Duration {
 	if i == t.Len() {
 		return t.total
 	}
-	b := i / block
+	b := i / stride
 	at := t.starts[b]
-	for j := b * block; j < i; j++ {
+	for j := b * stride; j < i; j++ {
 		at += t.Duration(j)
 	}
 	return at
@@ -141,7 +142,7 @@ func (t *Times) Ended(at time.Duration) int {
 	if b < 0 {
 		return 0
 	}
-	i := b * block
+	i := b * stride
 	for end := t.starts[b]; ; i++ { // the last one ends after it
 		if end += t.Duration(i); end > at {
 			return i

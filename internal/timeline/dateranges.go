@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"sort"
 	"strconv"
 	"time"
 
@@ -14,14 +15,15 @@ import (
 // over, because until then an edit may still cut it short; attributes of a
 // range may be added but never change (draft 4.4.5.1).
 func (tl *Timeline) appendDateRanges(dst []byte, t time.Time) []byte {
-	if !tl.hasDateRanges() {
-		return dst
+	if !tl.ranged {
+		return dst // as on most channels
 	}
 	head := tl.headDate(t)
 	end, _ := tl.next(0, t)
 	last, p := tl.segment(0, end-1)
 	edge := last.end(0, p)
-	for i := range tl.entries {
+	first := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(head) })
+	for i := max(first-1, 0); i < len(tl.entries); i++ {
 		e := &tl.entries[i]
 		over := edge.Add(time.Nanosecond) // the cut's end, where it is near enough to matter
 		if i+1 < len(tl.entries) {
@@ -29,9 +31,6 @@ func (tl *Timeline) appendDateRanges(dst []byte, t time.Time) []byte {
 		}
 		if !e.Start.Before(edge) {
 			break
-		}
-		if i+1 < len(tl.entries) && !over.After(head) {
-			continue
 		}
 		loop := int64(0)
 		if after := head.Sub(e.loopStart(1)); after > 0 {
@@ -42,16 +41,6 @@ func (tl *Timeline) appendDateRanges(dst []byte, t time.Time) []byte {
 		}
 	}
 	return dst
-}
-
-// hasDateRanges says whether any can be listed; most channels have none.
-func (tl *Timeline) hasDateRanges() bool {
-	for i := range tl.entries {
-		if e := &tl.entries[i]; len(e.asset.primary().ranges())+len(e.filler.primary().ranges()) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // appendLoopRanges appends the date ranges of one loop of a cut that ends at

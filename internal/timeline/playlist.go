@@ -65,15 +65,21 @@ func (tl *Timeline) headBefore(k int, end int64, cut int, length func(*Entry) ti
 	for cut > 0 && first(cut) >= end {
 		cut--
 	}
-	want := length(&tl.entries[cut])
+	// What is listed is a run of segments of an asset after the other, of each
+	// loop of a cut one.
 	n, at := end, cut
-	for sum := time.Duration(0); sum < want && n > first(0); {
-		n--
-		for at > 0 && first(at) > n {
+	for rest := length(&tl.entries[cut]); rest > 0 && n > first(0); {
+		for at > 0 && first(at) >= n {
 			at--
 		}
-		p := tl.entries[at].place(k, n-first(at))
-		sum += p.feed.tracks[k].Duration(p.index)
+		e := &tl.entries[at]
+		last := e.place(k, n-1-first(at))
+		track, begins, ends := &last.feed.tracks[k], e.first(k, last), last.index+1
+		end := track.Start(ends)
+		// The latest segment that begins early enough, or all of the run.
+		from := max(track.Ended(end-rest), begins)
+		n -= int64(ends - from)
+		rest -= end - track.Start(from)
 	}
 	// Where the target duration grew, so did the length: segments that had
 	// left by then must not come back.
@@ -205,7 +211,10 @@ func (tl *Timeline) tailCues(k int, n int64) string {
 // appendDate appends a date rounded to milliseconds from its exact value, so
 // that errors can't add up.
 func appendDate(dst []byte, t time.Time) []byte {
-	return t.Add(time.Millisecond/2).AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	t = t.Add(time.Millisecond / 2).UTC()
+	dst = t.AppendFormat(dst, time.RFC3339) // which is fast
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(dst[:len(dst)-len("Z")], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }
 
 // scope follows what EXT-X-KEY and EXT-X-MAP have put in force while a

@@ -44,6 +44,7 @@ type Timeline struct {
 	window  time.Duration
 	base    int64 // see Base
 	longest time.Duration
+	ranged  bool // some have date ranges
 }
 
 // New returns a timeline. Entries are in order and have at least one; window
@@ -56,7 +57,12 @@ func New(entries []Entry, window time.Duration) *Timeline {
 			break
 		}
 	}
-	return &Timeline{entries: entries, window: window, base: entries[0].Number, longest: longest(entries)}
+	tl := &Timeline{entries: entries, window: window, base: entries[0].Number, longest: longest(entries)}
+	for i := range entries {
+		e := &entries[i]
+		tl.ranged = tl.ranged || len(e.asset.primary().ranges())+len(e.filler.primary().ranges()) > 0
+	}
+	return tl
 }
 
 // Base is the number of the cut that the timeline began with: while it stays
