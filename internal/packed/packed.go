@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"consuo/internal/hls"
@@ -58,10 +59,9 @@ const maxPlain = 256 << 20
 // gzip.
 func (p *Presentation) Marshal() ([]byte, error) {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(&b)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		return nil, err
 	}
@@ -70,6 +70,12 @@ func (p *Presentation) Marshal() ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// zippers are used again, because each has a megabyte of tables.
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one
+	return w
+}}
 
 // Unmarshal reads what Marshal returned. What it accepts can be rendered.
 func Unmarshal(data []byte) (*Presentation, error) {

@@ -111,7 +111,7 @@ func (m *Memory) Freeze(ctx context.Context, channel, id, digest string, data []
 	if l.frozen == nil {
 		l.frozen = make(map[string][]byte)
 	}
-	l.frozen[digest] = slices.Clone(data)
+	l.frozen[digest] = data
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (m *Memory) Frozen(ctx context.Context, channel, id, digest string) ([]byte
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNotFrozen, digest)
 	}
-	return slices.Clone(data), nil
+	return data, nil
 }
 
 // Heads implements Log.

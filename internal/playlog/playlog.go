@@ -294,12 +294,13 @@ type Log interface {
 	// Freeze keeps what an asset consisted of when it was planned, for as long
 	// as the log has a cut that names its digest: committed cuts are rendered
 	// from that, whatever happens to the origin. Data of a digest that is kept
-	// already may replace it (its query strings may be fresher). Errors are
-	// ErrOtherLog, ErrImplausible, or of the transport.
+	// already may replace it (its query strings may be fresher). The data must
+	// not be changed afterwards. Errors are ErrOtherLog, ErrImplausible, or of
+	// the transport.
 	Freeze(ctx context.Context, channel, id, digest string, data []byte) error
 
-	// Frozen returns what Freeze kept. Errors are ErrOtherLog, ErrNotFrozen, or
-	// of the transport.
+	// Frozen returns what Freeze kept, which must not be changed. Errors are
+	// ErrOtherLog, ErrNotFrozen, or of the transport.
 	Frozen(ctx context.Context, channel, id, digest string) ([]byte, error)
 
 	// Heads returns how the logs of all channels end that are in use: an engine

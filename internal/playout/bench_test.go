@@ -67,10 +67,16 @@ func (p plan) Schedule(_ context.Context, channel string, start, end time.Time) 
 	return s, nil
 }
 
+// shared is a log in the memory of another process, as far as the assets
+// beside it go.
+type shared struct{ *playlog.Memory }
+
+func (shared) Freeze(context.Context, string, string, string, []byte) error { return nil }
+
 // start runs an engine until the benchmark ends.
 func (p plan) start(b *testing.B) *Engine {
 	e := New(Options{
-		Schedule: p, Log: playlog.NewMemory(playlog.Lead), Loader: asset.New(asset.Options{Transport: film}),
+		Schedule: p, Log: shared{playlog.NewMemory(playlog.Lead)}, Loader: asset.New(asset.Options{Transport: film}),
 		Window: 30 * time.Second, Poll: time.Hour,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})

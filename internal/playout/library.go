@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"reflect"
 	"runtime/debug"
 	"sync"
 	"time"
+	"weak"
 
 	"consuo/internal/packed"
 	"consuo/internal/timeline"
@@ -50,6 +53,16 @@ type library struct {
 
 	mu      sync.Mutex
 	entries map[assetKey]*libraryEntry // guarded by mu
+
+	// warm are assets that were thawed, by digest: for as long as a channel has
+	// one, others need not thaw it.
+	warm map[assetKey]weak.Pointer[timeline.Asset] // guarded by mu
+
+	freezing sync.Mutex
+	latest   struct { // that was frozen; guarded by freezing
+		asset *timeline.Asset
+		data  []byte
+	}
 }
 
 // assetKey names an asset as it is written into playlists.
@@ -72,6 +85,7 @@ func newLibrary(load loader, log *slog.Logger, m *metrics) *library {
 		load: load, log: log, m: m,
 		slots:   newSlots(),
 		entries: make(map[assetKey]*libraryEntry),
+		warm:    make(map[assetKey]weak.Pointer[timeline.Asset]),
 	}
 }
 
@@ -110,6 +124,9 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 
 	l.mu.Lock()
 	e.loads = false
+	if err == nil && e.asset != nil && reflect.DeepEqual(asset.Presentation, e.asset.Presentation) {
+		asset = e.asset // what was made with it stays true, and it is on air perhaps
+	}
 	if err == nil || e.asset == nil {
 		e.asset, e.err = asset, err
 		e.loaded = time.Now()
@@ -173,6 +190,35 @@ func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline
 	return timeline.NewAsset(p, timeline.AssetOptions{Rewrite: d.rewrite()})
 }
 
+// frozen returns an asset's playlists as they are kept beside a log. It is
+// made once for all channels that begin with the asset at the same time.
+func (l *library) frozen(a *timeline.Asset) ([]byte, error) {
+	l.freezing.Lock()
+	defer l.freezing.Unlock()
+	if l.latest.asset != a {
+		data, err := a.Presentation.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		l.latest.asset, l.latest.data = a, data
+	}
+	return l.latest.data, nil
+}
+
+// thawed returns an asset that another channel has thawed, or nil.
+func (l *library) thawed(digest string, d Delivery) *timeline.Asset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.warm[assetKey{digest, d.text}].Value()
+}
+
+// shareThawed lets other channels have an asset that was thawed.
+func (l *library) shareThawed(a *timeline.Asset, d Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.warm[assetKey{a.Digest, d.text}] = weak.Make(a)
+}
+
 // sweep forgets what nobody has wanted for long.
 func (l *library) sweep() {
 	l.slots.sweep()
@@ -183,4 +229,5 @@ func (l *library) sweep() {
 			delete(l.entries, key)
 		}
 	}
+	maps.DeleteFunc(l.warm, func(_ assetKey, p weak.Pointer[timeline.Asset]) bool { return p.Value() == nil })
 }

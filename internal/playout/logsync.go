@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -509,7 +510,7 @@ func (r *runner) freeze(ctx context.Context, assets ...*timeline.Asset) error {
 		if r.thawed[a.Digest] == a {
 			continue // it is there
 		}
-		data, err := a.Presentation.Marshal()
+		data, err := r.e.library.frozen(a)
 		if err != nil {
 			return fmt.Errorf("freeze %s: %w", a.URI, err)
 		}
@@ -534,6 +535,10 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	if a := r.thawed[s.Digest]; a != nil {
 		return a, nil
 	}
+	if a := r.e.library.thawed(s.Digest, r.schedule.delivery); a != nil { // for another channel
+		r.keepThawed(a)
+		return a, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	data, err := r.e.Log.Frozen(ctx, r.id, r.logID, s.Digest)
@@ -551,11 +556,30 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	if a.Digest != s.Digest {
 		return nil, fmt.Errorf("frozen asset %s has digest %s, its cut names %s", s.URI, a.Digest, s.Digest)
 	}
+	r.e.library.shareThawed(a, r.schedule.delivery)
+	r.keepThawed(a)
+	return a, nil
+}
+
+func (r *runner) keepThawed(a *timeline.Asset) {
 	if r.thawed == nil || len(r.thawed) >= mostThawed {
 		r.thawed = make(map[string]*timeline.Asset)
 	}
-	r.thawed[s.Digest] = a
-	return a, nil
+	r.thawed[a.Digest] = a
+}
+
+// dropThawed lets go of thawed assets that are not on air any more.
+func (r *runner) dropThawed() {
+	if len(r.thawed) == 0 {
+		return
+	}
+	onAir := make(map[*timeline.Asset]bool)
+	for _, e := range r.tl.Entries() {
+		for _, a := range e.Assets() {
+			onAir[a] = true
+		}
+	}
+	maps.DeleteFunc(r.thawed, func(_ string, a *timeline.Asset) bool { return !onAir[a] })
 }
 
 // highest returns the higher of two floors.

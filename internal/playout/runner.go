@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ const (
 	// loadGrace is how long planning waits for an asset that is needed at once:
 	// less than commits are early.
 	loadGrace = time.Second
+	// keptFeed is how long it is remembered how an asset is mapped that is not
+	// asked for: what aired long ago must not stay in memory.
+	keptFeed = 2 * idle
 	// idle is how often a channel looks at things that nothing wakes it for.
 	idle = time.Minute
 )
@@ -51,6 +55,7 @@ type runner struct {
 type mapped struct {
 	feed *timeline.Feed
 	err  error
+	used time.Time // the last time
 }
 
 // snapshot is the schedule as a step sees it.
@@ -526,12 +531,11 @@ func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
 		return nil, err
 	}
 	m, ok := r.feeds[a]
+	m.used = r.e.Now()
 	if !ok {
-		if len(r.feeds) > mostSettling+len(r.schedule.events) {
-			clear(r.feeds)
-		}
+		// Those on air are kept by the timeline.
+		maps.DeleteFunc(r.feeds, func(_ *timeline.Asset, o mapped) bool { return m.used.Sub(o.used) > keptFeed })
 		m.feed, m.err = timeline.Map(r.settings, a, r.mapOptions(a))
-		r.feeds[a] = m
 		for _, w := range a.Warnings {
 			r.report(a.URI, w)
 		}
@@ -541,6 +545,7 @@ func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
 			}
 		}
 	}
+	r.feeds[a] = m
 	return m.feed, m.err
 }
 
@@ -661,6 +666,7 @@ func (r *runner) preload(ctx context.Context) (until time.Time) {
 
 // show publishes the timeline.
 func (r *runner) show() {
+	r.dropThawed()
 	c := r.channel
 	before := c.view.Load()
 	v := newView(before, r.id, r.settings, r.tl, r.latest)
