@@ -12,7 +12,7 @@ type Times struct {
 	Lengths []Length // that occur
 	Index   []byte   // of each segment in Lengths, in as many bytes as that needs
 
-	width   int             // of an index, in bytes
+	width   int // of an index, in bytes
 	count   int
 	starts  []time.Duration // of every stride-th segment
 	total   time.Duration
