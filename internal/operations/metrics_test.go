@@ -219,7 +219,7 @@ func check(e expression, all []series) (faults []string) {
 			if match[1] != "=~" && match[1] != "!~" {
 				continue
 			}
-			for _, alternative := range strings.Split(match[2], "|") {
+			for alternative := range strings.SplitSeq(match[2], "|") {
 				one := []string{match[0], "=~", alternative}
 				if !slices.ContainsFunc(all, func(s series) bool { return s.name == m[1] && matches(s, one) }) {
 					faults = append(faults, fmt.Sprintf("no %s has %s=~%q", m[1], match[0], alternative))
@@ -326,7 +326,7 @@ func TestMetricsAreScraped(t *testing.T) {
 	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.base, "POLL_INTERVAL=500ms")
 	lost := start(t, "engine", "CHANNELMGRAPI=http://127.0.0.1:9", "POLL_INTERVAL=500ms")
 	// Its files can't grow beyond a megabyte: a full disk.
-	full := startCommand(t, exec.Command("sh", "-c", `ulimit -f 2048; exec "$0"`, filepath.Join(programs, "schedule")), "DATABASE_URL=s.db")
+	full := startCommand(t, exec.CommandContext(t.Context(), "sh", "-c", `ulimit -f 2048; exec "$0"`, filepath.Join(programs, "schedule")), "DATABASE_URL=s.db")
 
 	now := time.Now()
 	event := func(uri string) string {

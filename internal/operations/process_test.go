@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		programs = dir
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
 		build.Dir = testneeds.Root()
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
@@ -55,7 +55,7 @@ type process struct {
 // killed at the end of the test.
 func start(t *testing.T, program string, env ...string) *process {
 	t.Helper()
-	return startCommand(t, exec.Command(filepath.Join(programs, program)), env...)
+	return startCommand(t, exec.CommandContext(t.Context(), filepath.Join(programs, program)), env...)
 }
 
 func startCommand(t *testing.T, cmd *exec.Cmd, env ...string) *process {
