@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	engine := playout.New(playout.Options{
 		Schedule: client,
 		Log:      &playout.Fallback{Shared: logmeter.NewMeter(registry, "consuo_engine").Log(client.Playout()), Memory: playlog.NewMemory(playlog.Lead), Logger: log},
-		Now:      func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps,
+		Now:      func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps, InDoubt: clock.InDoubt,
 		Loader: asset.New(asset.Options{Policy: cfg.policy()}),
 		Window: cfg.Window, Poll: cfg.PollInterval, SlateURI: cfg.SlateURI, Delivery: cfg.delivery,
 		Logger: log, Registerer: registry,

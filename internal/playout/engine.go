@@ -28,7 +28,7 @@ type schedule interface {
 }
 
 // Options are what an engine is made of. All are required but SlateURI,
-// Delivery, Now and Jumps.
+// Delivery, Now, Jumps and InDoubt.
 type Options struct {
 	Schedule   schedule
 	Log        playlog.Log
@@ -43,6 +43,8 @@ type Options struct {
 	// Jumps counts how often store time has jumped: what was rendered before
 	// is no longer comparable. nil: it never does.
 	Jumps func() int
+	// InDoubt says whether it may have jumped just now. nil: it never does.
+	InDoubt func() bool
 }
 
 // Engine plays the channels of a schedule. It is safe for concurrent use.
@@ -98,6 +100,9 @@ func New(o Options) *Engine {
 	}
 	if o.Jumps == nil {
 		o.Jumps = func() int { return 0 }
+	}
+	if o.InDoubt == nil {
+		o.InDoubt = func() bool { return false }
 	}
 	m := newMetrics(o.Registerer)
 	e := &Engine{

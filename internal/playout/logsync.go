@@ -32,8 +32,7 @@ const (
 	// lastMoment is how long before its start a cut that the log can't be told
 	// of goes on air all the same: longer than a step then takes.
 	lastMoment = 2 * time.Second
-	// maxAhead is how far ahead of store time an answer may claim to be, and
-	// how far behind before it counts as one of another time.
+	// maxAhead is how far ahead of store time an answer may claim to be.
 	maxAhead = 2 * time.Second
 	// aloneFor is how long an engine that is alone renders before it has to
 	// find again that it is.
@@ -213,7 +212,7 @@ func (r *runner) backOff() time.Duration {
 // errTime says that store time is in doubt: before anything is taken from the
 // log, the clock has to follow it or to find that the answer was wrong. What
 // began anew after a jump means other instants than this engine has.
-var errTime = errors.New("the log's time is not store time")
+var errTime = errors.New("store time is in doubt")
 
 // catchUp reads the log from the last known cut on, whose digest stands for all
 // before it. If that one is not there, or another cut has a number that was
@@ -223,12 +222,11 @@ func (r *runner) catchUp(ctx context.Context) error {
 	if after < 0 {
 		after = -recentCuts // what was begun alone may have arrived, or there is a log
 	}
-	asked := r.e.Now()
 	page, err := r.read(ctx, after)
 	if err != nil {
 		return err
 	}
-	if r.e.Jumps() != r.jumps || page.Now.Before(asked.Add(-maxAhead)) || page.Now.After(r.e.Now().Add(maxAhead)) {
+	if r.e.Jumps() != r.jumps || r.e.InDoubt() {
 		return errTime
 	}
 	if page.ID != r.logID {

@@ -539,6 +539,7 @@ func (c *timed) launch(i int, skew time.Duration) {
 	s := newStation(c.TB, func(o *playout.Options) {
 		o.Schedule, o.Loader, o.Log = polling{c.station, a, &c.store}, c.station, a
 		o.Now, o.Jumps = func() time.Time { return a.clock.Now(a.local()) }, a.clock.Jumps
+		o.InDoubt = a.clock.InDoubt
 		o.Poll = 5*time.Second + time.Duration(i)*700*time.Millisecond
 	})
 	ctx, cancel := context.WithCancel(context.Background())

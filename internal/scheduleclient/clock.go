@@ -105,6 +105,14 @@ func (c *Clock) Jumps() int {
 	return c.jumps
 }
 
+// InDoubt says whether the latest sample was far off: store time may have
+// jumped, or an answer was wrong. The next samples will tell.
+func (c *Clock) InDoubt() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.suspects) > 0
+}
+
 // local is the time elapsed on the process's monotonic clock, where t has a
 // reading of it.
 func (c *Clock) local(t time.Time) time.Duration {
