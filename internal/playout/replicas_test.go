@@ -649,13 +649,14 @@ func TestAnHourWithoutTheSchedule(t *testing.T) {
 		}
 		away(errCut)
 		c.agree = false // two histories can't be one: never back, never reused
-		c.watch(time.Hour, func() {
+		for end := time.Now().Add(time.Hour); time.Now().Before(end); time.Sleep(3 * time.Second) {
+			c.look()
 			for i, r := range c.replicas {
 				if err := r.Ready(t.Context()); err != nil {
 					t.Fatalf("replica %d is not ready: %v", i, err)
 				}
 			}
-		})
+		}
 		on := make(map[string]bool)
 		for i, r := range c.replicas {
 			status, err := r.Status(t.Context(), "one")
@@ -998,9 +999,15 @@ func TestReplacedTracksAreInTheLog(t *testing.T) {
 				}
 				c.observe(i, old, string(d.Body))
 			}
-			c.watch(58 * time.Minute)
+			for range 57 {
+				c.look()
+				time.Sleep(time.Minute)
+			}
 		}
-		time.Sleep(3 * time.Minute)
+		for range 4 {
+			c.look()
+			time.Sleep(time.Minute)
+		}
 		c.replicas[1].stop()
 		c.launch(1, 0)
 		c.look()
