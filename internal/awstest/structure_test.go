@@ -1,12 +1,9 @@
 package awstest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"net/netip"
 	"os/exec"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -190,61 +187,6 @@ func TestReferencesAreOfTheRightKind(t *testing.T) {
 		}
 		for name, r := range s.resources {
 			walk(name, "", r)
-		}
-	}
-}
-
-// Two zones; the load balancer's subnets lead to the internet, those of the
-// tasks to it through NAT gateways as the parameter says.
-func TestNetwork(t *testing.T) {
-	gateways := map[string][]any{"none": {"InternetGateway", "InternetGateway"}, "one": {"NatGatewayA", "NatGatewayA"}, "two": {"NatGatewayA", "NatGatewayB"}}
-	for count, ways := range gateways {
-		s := evaluate(t, map[string]any{"NatGateways": count})
-		table := map[any]any{} // by subnet
-		way := map[any]any{}   // by table
-		for _, r := range s.resources {
-			if r["SubnetId"] != nil && r["RouteTableId"] != nil {
-				table[r["SubnetId"]] = r["RouteTableId"]
-			}
-			if r["DestinationCidrBlock"] == "0.0.0.0/0" {
-				way[r["RouteTableId"]] = cmp.Or(r["NatGatewayId"], r["GatewayId"])
-			}
-		}
-		var ranges []netip.Prefix
-		for i, zone := range []string{"A", "B"} {
-			for subnet, want := range map[string]any{"PublicSubnet" + zone: "InternetGateway", "TaskSubnet" + zone: ways[i]} {
-				r := s.resources[subnet]
-				if got := way[table[subnet]]; got != want {
-					t.Errorf("%s NAT gateways: %s leads to %v, want %v", count, subnet, got, want)
-				}
-				if want := "eu-north-1" + strings.ToLower(zone); r["AvailabilityZone"] != want {
-					t.Errorf("%s is in %v, want %s", subnet, r["AvailabilityZone"], want)
-				}
-				p, err := netip.ParsePrefix(text(t, r, "CidrBlock"))
-				if err != nil || p.Bits() != 24 || !netip.MustParsePrefix(text(t, s.resources["Vpc"], "CidrBlock")).Overlaps(p) ||
-					slices.ContainsFunc(ranges, p.Overlaps) {
-					t.Errorf("%s has %v, %v", subnet, r["CidrBlock"], err)
-				}
-				ranges = append(ranges, p)
-			}
-			if gateway := s.resources["NatGateway"+zone]; gateway != nil && (gateway["SubnetId"] != "PublicSubnet"+zone || gateway["AllocationId"] != "NatAddress"+zone+".AllocationId") {
-				t.Errorf("the NAT gateway of zone %s: %v", zone, gateway)
-			}
-		}
-		if r := s.resources["Vpc"]; r["EnableDnsSupport"] != true || r["EnableDnsHostnames"] != true {
-			t.Errorf("private names need DNS: %v", r)
-		}
-		for resource, keys := range map[string][]any{
-			"LoadBalancer": {"Subnets"}, "DatabaseSubnets": {"SubnetIds"},
-			"EngineService": {"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"}, "ScheduleService": {"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"},
-		} {
-			kind := "TaskSubnet"
-			if resource == "LoadBalancer" {
-				kind = "PublicSubnet"
-			}
-			if got := at(t, s.resources[resource], keys...); !reflect.DeepEqual(got, []any{kind + "A", kind + "B"}) {
-				t.Errorf("%s is in %v", resource, got)
-			}
 		}
 	}
 }
