@@ -28,6 +28,7 @@ type station struct {
 	dir             string // of everything, with logs
 	engine, cache   string // base URLs
 	schedule        string
+	vods            string // where players find them; to the engine they are on localhost
 	engineProcess   *exec.Cmd
 	engineVariables []string
 }
@@ -45,13 +46,23 @@ func newStation(t testing.TB) *station {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	vods := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(testneeds.Root(), "testdata", "vod"))))
+	files := http.FileServer(http.Dir(filepath.Join(testneeds.Root(), "testdata", "vod")))
+	vods := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		if strings.HasPrefix(r.Host, "localhost:") && strings.HasSuffix(r.URL.Path, ".ts") {
+			http.Error(w, "players don't know this name", http.StatusMisdirectedRequest)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
 	t.Cleanup(vods.Close)
+	s.vods = vods.URL
+	inside := "http://localhost:" + port(s.vods)
 	s.schedule = "http://127.0.0.1:" + freePort(t)
 	s.start(filepath.Join(s.dir, "schedule"), []string{"PORT=" + port(s.schedule), "DATABASE_URL=" + filepath.Join(s.dir, "schedule.db")})
 	s.await(s.schedule + "/readyz")
-	s.programme(vods.URL)
-	s.engineVariables = []string{"PORT=" + port(s.engine), "CHANNELMGRAPI=" + s.schedule}
+	s.programme(inside)
+	s.engineVariables = []string{"PORT=" + port(s.engine), "CHANNELMGRAPI=" + s.schedule, "DELIVERY_MAP=" + inside + "/=" + s.vods + "/"}
 	s.startEngine()
 	s.start(nginx[0], nil, nginx[1:]...)
 	s.await(s.cache + "/healthz")
@@ -125,7 +136,7 @@ func (s *station) start(program string, env []string, args ...string) *exec.Cmd 
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		if text, err := os.ReadFile(log.Name()); err == nil && s.Failed() {
-			s.Logf("the end of %s:\n%s", filepath.Base(log.Name()), text[max(0, len(text)-2000):])
+			s.Logf("the end of %s:\n%s", filepath.Base(log.Name()), text[max(0, len(text)-1000):])
 		}
 	})
 	return cmd

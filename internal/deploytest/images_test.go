@@ -1,6 +1,9 @@
 package deploytest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -399,6 +402,38 @@ func TestImagesBuild(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same sources give the same image, wherever they lie.
+func TestImagesAreReproducible(t *testing.T) {
+	testneeds.Pages(t)
+	testneeds.Tool(t, "npm")
+	sums := make([]string, 2)
+	for i := range sums {
+		b := &builder{T: t, dir: t.TempDir(), arch: runtime.GOARCH, args: map[string]string{"SOURCE_DATE_EPOCH": "86400"}}
+		out := filepath.Join(b.build("Dockerfile.engine"), "out")
+		sum := sha256.New()
+		err := fs.WalkDir(os.DirFS(out), ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && !d.IsDir() {
+				var data []byte
+				data, err = os.ReadFile(filepath.Join(out, name))
+				_, _ = sum.Write(data)
+			}
+			fmt.Fprintln(sum, name, info.Mode(), info.ModTime().Unix())
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[i] = hex.EncodeToString(sum.Sum(nil))
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("two builds of the engine differ: %v", sums)
 	}
 }
 
