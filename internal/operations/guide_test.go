@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"consuo/internal/testneeds"
 )
@@ -109,6 +110,37 @@ func TestAPIGuide(t *testing.T) {
 			if !slices.ContainsFunc(shown, pattern.MatchString) && !forEngines.MatchString(operation) {
 				t.Errorf("docs/api.md does not show %s", operation)
 			}
+		}
+	}
+}
+
+// The commands of the runbook work: what they ask for is there, and jq
+// understands its part.
+func TestRunbookCommands(t *testing.T) {
+	bash := testneeds.Tool(t, "bash")
+	testneeds.Tool(t, "curl")
+	testneeds.Tool(t, "jq")
+	vods := origin(t, "")
+	schedule := start(t, "schedule", "DATABASE_URL=s.db")
+	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.base, "POLL_INTERVAL=500ms")
+	schedule.must(t, 201, "POST", "/channels", `{"id":"one"}`)
+	schedule.must(t, 201, "POST", "/channels/one/schedule", fmt.Sprintf(`{"title":"x","uri":%q,"start_time":%d,"duration":3600}`, vods.URL+"/ember/master.m3u8", time.Now().UnixMilli()))
+	engine.until(t, "/live/master.m3u8?channel=one", func(status int, _ string) bool { return status == http.StatusOK })
+
+	// In backticks, or a line of code.
+	commands := regexp.MustCompile("(?m)`(curl [^`]*)`|^    (curl .*)$").FindAllStringSubmatch(read(t, "docs/runbook.md"), -1)
+	if len(commands) < 10 {
+		t.Fatalf("only %d commands found", len(commands))
+	}
+	host := regexp.MustCompile(`([ '])(engine|schedule)/`)
+	for _, m := range commands {
+		command := host.ReplaceAllStringFunc(m[1]+m[2], func(s string) string {
+			return s[:1] + map[string]string{"engine/": engine.base, "schedule/": schedule.base}[s[1:]] + "/"
+		})
+		cmd := exec.CommandContext(t.Context(), bash, "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(command, "curl ", "curl --fail "))
+		cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "CHANNELMGRAPI=" + schedule.base}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", m[1]+m[2], err, out)
 		}
 	}
 }

@@ -119,10 +119,23 @@ func panels(t *testing.T) (expressions []expression) {
 	return expressions
 }
 
+// queries reads the PromQL of the runbook.
+func queries(t *testing.T) (expressions []expression) {
+	t.Helper()
+	for _, m := range regexp.MustCompile("`(sum by [^`]*)`").FindAllStringSubmatch(read(t, "docs/runbook.md"), -1) {
+		expressions = append(expressions, expression{where: "docs/runbook.md", text: m[1]})
+	}
+	if len(expressions) < 3 {
+		t.Fatalf("%d queries in the runbook", len(expressions))
+	}
+	return expressions
+}
+
 // plain replaces Grafana's variables by what Grafana would.
 var plain = strings.NewReplacer("$__rate_interval", "1m", "$engine|$schedule", ".*", "$engine", ".*", "$schedule", ".*")
 
-// The rules are right, fire when they should, and the dashboard's queries parse.
+// The rules are right, fire when they should, and the queries of dashboard and
+// runbook parse.
 func TestPromtool(t *testing.T) {
 	promtool := testneeds.Tool(t, "promtool")
 	folder := filepath.Join(testneeds.Root(), filepath.Dir(alertsFile))
@@ -143,7 +156,7 @@ func TestPromtool(t *testing.T) {
 		Expr   string `json:"expr"`
 	}
 	var records []record
-	for i, e := range panels(t) {
+	for i, e := range append(panels(t), queries(t)...) {
 		records = append(records, record{fmt.Sprintf("query:%d", i), plain.Replace(e.text)})
 	}
 	file := map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": records}}}
@@ -373,7 +386,7 @@ func TestMetricsAreScraped(t *testing.T) {
 	})
 
 	all := slices.Concat(engine.scrape(t, "engine"), lost.scrape(t, "engine"), schedule.scrape(t, "schedule"), full.scrape(t, "schedule"))
-	expressions := panels(t)
+	expressions := append(panels(t), queries(t)...)
 	for _, r := range alerts(t) {
 		expressions = append(expressions, expression{"alert " + r.name, r.expr, r.labels})
 	}
