@@ -17,7 +17,7 @@ const pages = [
 ];
 
 // "file:<module>" imports the URL of a file that the page loads as it is, such
-// as a worker: relative to the page.
+// as a worker: relative to the importing script.
 const fileImports = {
   name: "file-imports",
   setup(build) {

@@ -8,7 +8,8 @@
 //   });
 //
 // After every step the page has to be clean: no request that leaves loopback,
-// no violation of its Content-Security-Policy, no uncaught error.
+// no missing file, no violation of its Content-Security-Policy, no uncaught
+// error.
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { deflateSync, inflateSync, crc32 } from "node:zlib";
@@ -47,6 +48,9 @@ export async function run(test) {
     page.on("request", (r) => {
       const { protocol, hostname } = new URL(r.url());
       if (/^(https?|wss?):$/.test(protocol) && hostname !== "127.0.0.1" && hostname !== "localhost") faults.push(`request to ${r.url()}`);
+    });
+    page.on("response", (r) => {
+      if (r.status() >= 400 && new URL(r.url()).pathname.includes("/assets/")) faults.push(`status ${r.status()} of ${r.url()}`);
     });
     await page.exposeBinding("__violation", (_, text) => faults.push(text));
     await page.addInitScript(() => {

@@ -231,7 +231,8 @@ export class ChannelView extends LitElement {
       ${fact("buffer", texts.buffer, facts && seconds(facts.buffer), facts && facts.buffer < 1 ? "warn" : "")}
       ${fact("adherence", texts.adherence, status?.now?.adherence == null ? null : signedSeconds(status.now.adherence))}
       ${fact("drift", texts.drift, status && signedSeconds(status.drift))}
-      ${fact("stalls", texts.stalls, facts && html`${facts.stalls} <small>${facts.dropped} / ${facts.frames}</small>`, facts?.stalls ? "warn" : "")}
+      ${fact("stalls", texts.stalls, facts?.stalls, facts?.stalls ? "warn" : "")}
+      ${fact("frames", texts.frames, facts && html`${facts.dropped} <small>/ ${facts.frames}</small>`)}
       ${fact("log", texts.log, status && html`${status.log.last_number} <small>${texts.logOf[status.log.backend] ?? status.log.backend}</small>`)}
       ${fact("poll", texts.poll, status && (status.poll.last_ok ? texts.ago(seconds(status.poll.age)) : "–"), status?.poll.error ? "bad" : "")}
       ${fact("conflicts", texts.conflicts, status?.log.conflicts)}

@@ -6,7 +6,7 @@ interface TrustedTypes {
   createPolicy(name: string, rules: Record<string, (value: string, type: string, sink: string) => string>): unknown;
 }
 
-const workerURL = new URL(workerPath, document.baseURI).href;
+const workerURL = new URL(workerPath, import.meta.url).href;
 
 // hls.js starts its worker by a string and reads TTML subtitles with DOMParser.
 // Under Trusted Types both need leave: for this very worker, and for text that

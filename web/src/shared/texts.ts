@@ -130,6 +130,7 @@ export const multiview = {
     buffer: "What the player has ahead of the picture",
     drift: "How much later than scheduled the latest event began",
     stalls: "How often this player had nothing to show",
+    frames: "Pictures that this browser decoded too late, of all",
     log: "The number of the last cut, and where the log is kept",
     conflicts: "Cuts of this engine that lost against another engine's",
     pending: "Cuts on air that the log does not have yet",
