@@ -107,7 +107,7 @@ fuzz: ## every fuzz test of PKG for FUZZTIME (10m)
 .PHONY: soak
 soak: ## engines, schedule and players under faults for FOR (10m), as real processes; SOAK="-seed 7" repeats a run
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/soak
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/soak
 	@exec bin/soak -for $(FOR) $(SOAK)
 
 # The same sources give the same images: what is dated has the commit's date.

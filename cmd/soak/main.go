@@ -27,20 +27,23 @@ func main() {
 
 func run(ctx context.Context) error {
 	o := soak.Options{Out: os.Stdout}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	flag.DurationVar(&o.For, "for", 10*time.Minute, "how long; every fault comes once at least")
 	flag.Uint64Var(&o.Seed, "seed", uint64(time.Now().Unix()), "of the order of faults and of the edits")
-	flag.StringVar(&o.BinDir, "bin", filepath.Dir(program), "folder of the programs schedule and engine")
 	flag.StringVar(&o.VODDir, "vod", filepath.FromSlash("testdata/vod"), "folder of the sample VODs")
 	flag.StringVar(&o.Dir, "dir", "", "folder for the database and the logs (default: a new one)")
 	flag.Parse()
+	var err error
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "consuo-soak-"); err != nil {
 			return err
 		}
+	}
+	o.BinDir = filepath.Join(o.Dir, "bin")
+	if err = os.MkdirAll(o.BinDir, 0o755); err == nil {
+		err = soak.Build(ctx, ".", o.BinDir)
+	}
+	if err != nil {
+		return err
 	}
 	return soak.Run(ctx, o)
 }

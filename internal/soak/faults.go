@@ -1,14 +1,19 @@
 package soak
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -43,6 +48,10 @@ var faults = []fault{
 	{name: "backup of the schedule restored", inject: (*station).restoreBackup, alone: true},
 	{name: "disk full", inject: (*station).fillDisk, alone: true},
 	{name: "channel deleted and made anew", inject: (*station).recreate},
+	{name: "an engine's clock set by ±1 s", inject: engineClock(time.Second)},
+	{name: "an engine's clock set by ±1 h", inject: engineClock(time.Hour)},
+	{name: "the schedule's clock set by ±1 s", inject: (*station).scheduleClockABit, alone: true},
+	{name: "the schedule's clock set by ±1 h", inject: (*station).scheduleClockFar, alone: true},
 }
 
 // aside are what goes on beside those of them that are not alone.
@@ -52,7 +61,7 @@ var aside = []fault{
 	{name: "origin slow", inject: originIll(slow)},
 	{name: "origin answers garbage", inject: originIll(garbage)},
 	{name: "origin lacks a variant", inject: originIll(oneVariant)},
-	{name: "10,000 unknown channels", inject: (*station).unknownChannels},
+	{name: "10,000 unknown channels a second", inject: (*station).unknownChannels},
 	{name: "slow clients", inject: (*station).slowClients},
 }
 
@@ -467,36 +476,185 @@ func (s *station) recreate(ctx context.Context, rng *rand.Rand) error {
 	return persist(ctx, s.other.create)
 }
 
-func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
-	const total, workers = 10_000, 20
-	var before, after int64
-	for _, l := range s.links {
-		before += l.requests.Load()
-	}
-	begun := time.Now()
-	work := make([]int, workers)
-	err := each(work, func(int) error {
-		for i := range total / workers {
-			uri := fmt.Sprintf("%s/channels/nobody-%d-%d/master.m3u8", s.balancer, begun.UnixNano(), i)
-			response, _, err := fetch(ctx, uri, 20*time.Second)
-			if err == nil && response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusServiceUnavailable {
-				err = fmt.Errorf("GET %s: %s, want 404", uri, response.Status)
-			}
-			if err != nil {
+// engineClock sets the date of an engine there and back, which nobody notices:
+// it keeps store time by its monotonic clock.
+func engineClock(by time.Duration) func(*station, context.Context, *rand.Rand) error {
+	return func(s *station, ctx context.Context, rng *rand.Rand) error {
+		p := s.engines[rng.IntN(engines)]
+		for _, by := range []time.Duration{by, -by} {
+			if err := p.stepClock(by, func() error { sleep(ctx, s.brief/2); return nil }); err != nil {
 				return err
 			}
 		}
 		return nil
+	}
+}
+
+// scheduleClockABit is followed by engines so slowly that nothing happens.
+func (s *station) scheduleClockABit(ctx context.Context, _ *rand.Rand) error {
+	before := s.watch.jumps.get()
+	for _, by := range []time.Duration{time.Second, -time.Second} {
+		if err := s.schedule.stepClock(by, func() error { sleep(ctx, s.brief); return nil }); err != nil {
+			return err
+		}
+	}
+	if n := s.watch.jumps.get() - before; n > 0 {
+		return fmt.Errorf("numbers began anew %d times", n)
+	}
+	return nil
+}
+
+// scheduleClockFar is followed by all engines with a new beginning.
+func (s *station) scheduleClockFar(ctx context.Context, _ *rand.Rand) error {
+	s.watch.allow(true)
+	s.watched.allow(true)
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		err := s.schedule.stepClock(by, func() error { return s.follow(ctx) })
+		if err = errors.Join(err, s.follow(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow waits until all engines have followed a step of the schedule's clock:
+// they play the same log, and not that of before.
+func (s *station) follow(ctx context.Context) error {
+	deadline := time.Now().Add(agreeWithin)
+	for {
+		on, err := s.onTime(ctx)
+		if err == nil && on {
+			return s.agree(ctx)
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("an engine has not followed the schedule's clock after %s: %v", agreeWithin, err)
+		}
+		sleep(ctx, 200*time.Millisecond)
+	}
+}
+
+// onTime says whether all engines go by the schedule's clock.
+func (s *station) onTime(ctx context.Context) (bool, error) {
+	response, _, err := fetch(ctx, s.schedule.base()+"/channels", answerWithin)
+	if err != nil {
+		return false, err
+	}
+	ns, err := strconv.ParseInt(response.Header.Get("Store-Time"), 10, 64)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range s.engines {
+		var status struct{ Time int64 }
+		if err := getJSON(ctx, p.base()+"/channels/one/status", &status); err != nil {
+			return false, err
+		}
+		if time.UnixMilli(status.Time).Sub(time.Unix(0, ns)).Abs() > 2*time.Second {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// unknownRate is how many requests for channels that don't exist are made in a
+// second, of all engines together.
+const unknownRate = 10_000
+
+// unknownChannels asks at that rate, by pipelining: it is the engines that are
+// to work, not the one who asks.
+func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
+	const conns = 4 // to each engine
+	before := s.lists()
+	begun := time.Now()
+	until := begun.Add(s.brief)
+	var asked, answered counter
+	err := each(slices.Repeat(s.engines, conns), func(p *process) error {
+		live := p.running()
+		if live == nil {
+			return nil // it is just being killed
+		}
+		err := pipeline(ctx, strings.TrimPrefix(live.base, "http://"), until, unknownRate/(conns*engines), &asked, &answered)
+		if live.isLeaving() || live.stood(begun) {
+			return nil
+		}
+		return err
 	})
 	took := time.Since(begun)
-	for _, l := range s.links {
-		after += l.requests.Load()
+	s.mu.Lock()
+	s.unknown = max(s.unknown, int64(float64(answered.get())/took.Seconds()))
+	s.mu.Unlock()
+	if err == nil && answered.get() == 0 {
+		err = errors.New("no request was answered")
 	}
-	// A look-up a second for each engine, besides what they ask anyway.
-	if most := int64((took.Seconds() + 1) * engines * 20); err == nil && after-before > most {
-		err = fmt.Errorf("the engines asked the schedule %d times in %s for unknown channels", after-before, took)
+	// A look-up a second by each engine, and its polls, that of its start too.
+	looked := s.lists() - before
+	if most := int64(engines * (took.Seconds() + 1 + took.Seconds()/s.poll.Seconds() + 2)); looked > most {
+		err = errors.Join(err, fmt.Errorf("the engines asked the schedule %d times in %s for unknown channels, want %d at most", looked, took, most))
 	}
 	return err
+}
+
+// lists returns how often the engines have read the list of channels.
+func (s *station) lists() (n int64) {
+	for _, l := range s.links {
+		n += l.lists.Load()
+	}
+	return n
+}
+
+// pipeline asks an engine for unknown channels, so many a second, without
+// waiting for the answers.
+func pipeline(ctx context.Context, addr string, until time.Time, rate int, asked, answered *counter) error {
+	var dial net.Dialer
+	conn, err := dial.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	const most = 20 * time.Second // until the last answer
+	if err := conn.SetDeadline(until.Add(most)); err != nil {
+		return err
+	}
+	sent := make(chan struct{}, 10*rate+100)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(sent)
+		w := bufio.NewWriter(conn)
+		for begun, n := time.Now(), 0; ctx.Err() == nil && time.Now().Before(until); sleep(ctx, 10*time.Millisecond) {
+			for due := int(time.Since(begun).Seconds() * float64(rate)); n < due; n++ {
+				fmt.Fprintf(w, "GET /channels/nobody-%d-%d/master.m3u8 HTTP/1.1\r\nHost: engine\r\n\r\n", begun.UnixNano(), n)
+				asked.add(1)
+				sent <- struct{}{}
+			}
+			if err := w.Flush(); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	r := bufio.NewReader(conn)
+	for range sent {
+		response, err := http.ReadResponse(r, nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, response.Body)
+		}
+		if err == nil && response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusServiceUnavailable {
+			err = fmt.Errorf("an unknown channel: %s, want 404", response.Status)
+		}
+		if err != nil {
+			_ = conn.Close()
+			for range sent { // let the other end
+			}
+			return err
+		}
+		answered.add(1)
+	}
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
 }
 
 // slowClients read a byte now and then, or never come to the end of what they

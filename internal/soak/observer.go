@@ -90,6 +90,7 @@ type observer struct {
 	requests counter
 	errors   counter
 	jumps    counter // of numbers, where they may
+	broken   counter // sequences: numbers that went back, jumped or named something else
 	startup  gauge   // time from listening to the first playlist
 
 	mu      sync.Mutex
@@ -211,7 +212,7 @@ func (o *observer) look(ctx context.Context, i int) {
 	}
 	if all := view.checker.Violations(); len(all) > view.judged {
 		for _, v := range all[view.judged:] {
-			o.report("%s: %s", o.engines[i].name, v)
+			o.breach("%s: %s", o.engines[i].name, v)
 		}
 		view.judged = len(all)
 	}
@@ -301,6 +302,12 @@ func (o *observer) gaps() (dark, excused []gap) {
 	return slices.Clone(o.dark), slices.Clone(o.excused)
 }
 
+// breach reports a broken sequence.
+func (o *observer) breach(format string, args ...any) {
+	o.broken.add(1)
+	o.report(format, args...)
+}
+
 // judge compares a playlist with all that was seen before.
 func (o *observer) judge(i int, track string, sent time.Time, body []byte) {
 	name := o.engines[i].name + " " + o.channel + " " + track
@@ -309,33 +316,34 @@ func (o *observer) judge(i int, track string, sent time.Time, body []byte) {
 		o.report("%s: %v", name, err)
 		return
 	}
-	if late := sent.Sub(l.end); late > l.target+l.target/2 {
+	// While they may begin anew, the schedule's clock may have been set.
+	if late := sent.Sub(l.end); late > l.target+l.target/2 && !o.allows() {
 		o.report("%s: its last segment ended %s ago", name, late.Round(time.Millisecond))
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	view := o.views[i]
 	if before := view.last[track]; l.first < before {
-		o.report("%s: the media sequence goes back from %d to %d", name, before, l.first)
+		o.breach("%s: the media sequence goes back from %d to %d", name, before, l.first)
 	}
 	tail, known := view.tail[track]
 	if known && l.first > tail+1 && sent.Sub(view.at[track]) < window/2 {
 		o.jumps.add(1)
 		if o.lenient.IsZero() {
-			o.report("%s: the media sequence jumps from %d to %d", name, tail, l.first)
+			o.breach("%s: the media sequence jumps from %d to %d", name, tail, l.first)
 		}
 	}
 	view.last[track], view.tail[track], view.at[track] = l.first, l.first+int64(len(l.segments))-1, sent
 	for k, s := range l.segments {
 		n := number{track, l.first + int64(k)}
 		if before, known := view.named[n]; known && before != s {
-			o.report("%s: %d is %v, was %v", name, n.n, s, before)
+			o.breach("%s: %d is %v, was %v", name, n.n, s, before)
 		}
 		view.named[n] = s
 		before, known := o.agreed[n]
 		switch {
 		case known && before != s && o.lenient.IsZero():
-			o.report("%s: %d is %v, on another engine it was %v", name, n.n, s, before)
+			o.breach("%s: %d is %v, on another engine it was %v", name, n.n, s, before)
 		case !known && o.lenient.IsZero():
 			o.agreed[n] = s
 		}

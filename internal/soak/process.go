@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -31,10 +30,12 @@ type process struct {
 	program string
 	env     []string
 	log     string // file that gets what it writes
+	clock   string // file that says how far its date is off
 	ended   func(error)
 
-	mu   sync.Mutex
-	live *incarnation // guarded by mu; nil: it is not running
+	mu   sync.Mutex    // guards what follows
+	live *incarnation  // nil: it is not running
+	off  time.Duration // what clock says
 }
 
 // incarnation is one run of a process.
@@ -73,7 +74,7 @@ func (p *process) start(ctx context.Context) error {
 		return err
 	}
 	live := &incarnation{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.program), done: make(chan struct{})}
-	live.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "PORT=0", "LOG_FORMAT=json"}, p.env...)
+	live.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "PORT=0", "LOG_FORMAT=json", clockVariable + "=" + p.clock}, p.env...)
 	live.cmd.SysProcAttr = attributes()
 	output, err := live.cmd.StderrPipe()
 	if err == nil {
@@ -270,14 +271,4 @@ func copyDatabase(from, to string) error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
-}
-
-// Build builds the services into a folder.
-func Build(ctx context.Context, root, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the services: %w\n%s", err, out)
-	}
-	return nil
 }

@@ -31,8 +31,8 @@ const (
 type link struct {
 	target func() string // base URL; "": it is not there
 
-	requests atomic.Int64
-	hurt     atomic.Int64 // of them, those that met with trouble
+	lists atomic.Int64 // requests for the list of channels
+	hurt  atomic.Int64 // of them, those that met with trouble
 
 	mu   sync.Mutex
 	what trouble // guarded by mu
@@ -51,7 +51,9 @@ func (l *link) trouble() trouble {
 }
 
 func (l *link) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	l.requests.Add(1)
+	if r.URL.Path == "/channels" {
+		l.lists.Add(1)
+	}
 	what := l.trouble()
 	if what != fine {
 		l.hurt.Add(1)

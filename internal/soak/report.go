@@ -109,7 +109,9 @@ func (s *station) verdict(end time.Time) error {
 	row("nothing from any engine", dark.Round(time.Millisecond))
 	row("slowest first playlist", s.watch.startup.get().Round(time.Millisecond))
 	row("numbers begun anew", s.watch.jumps.get())
-	row("violations", s.count)
+	row("sequence violations", s.watch.broken.get()+s.watched.broken.get())
+	row("all violations", s.count)
+	row("unknown channels, answers a second", s.unknown)
 	row("\nprocess", "MiB at start", "at most", "at end", "goroutines at start", "at most", "at end")
 	for _, u := range s.usage {
 		row(u.process.name, u.first.memory>>20, u.top.memory>>20, u.last.memory>>20, u.first.goroutines, u.top.goroutines, u.last.goroutines)

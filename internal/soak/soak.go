@@ -26,7 +26,7 @@ import (
 
 // Options say what is run and for how long. All are required but Seed.
 type Options struct {
-	BinDir string // where the programs schedule and engine are
+	BinDir string // where Build has put the programs
 	VODDir string // sample VODs
 	Dir    string // for the database and the logs
 	// For is how long faults are injected. Each is injected at least once,
@@ -48,6 +48,9 @@ const (
 	// mostReported bounds how many violations are printed.
 	mostReported = 50
 )
+
+// skews are how far the dates of the engines are off.
+var skews = [engines]time.Duration{0, 500 * time.Millisecond, -500 * time.Millisecond}
 
 // lengths are how long faults last.
 type lengths struct {
@@ -99,6 +102,7 @@ type station struct {
 	mu         sync.Mutex
 	violations []string // guarded by mu
 	count      int      // of violations, printed or not; guarded by mu
+	unknown    int64    // the most requests for unknown channels that were answered in a second; guarded by mu
 }
 
 // counter counts.
@@ -182,7 +186,8 @@ func (s *station) build(ctx context.Context) error {
 	ended := func(err error) { s.violation("%v", err) }
 	s.database = filepath.Join(s.Dir, "schedule.db")
 	s.schedule = &process{
-		name: "schedule", program: filepath.Join(s.BinDir, "schedule"), log: filepath.Join(s.Dir, "schedule.log"), ended: ended,
+		name: "schedule", program: filepath.Join(s.BinDir, "schedule"),
+		log: filepath.Join(s.Dir, "schedule.log"), clock: filepath.Join(s.Dir, "schedule.clock"), ended: ended,
 		env: []string{"DATABASE_URL=" + s.database, "LEAD=" + s.lead.String()},
 	}
 	s.origin = &origin{files: os.DirFS(s.VODDir)}
@@ -198,11 +203,16 @@ func (s *station) build(ctx context.Context) error {
 		}
 		s.links = append(s.links, l)
 		name := fmt.Sprintf("engine %d", i+1)
-		s.engines = append(s.engines, &process{
-			name: name, program: filepath.Join(s.BinDir, "engine"), log: filepath.Join(s.Dir, strings.ReplaceAll(name, " ", "-")+".log"), ended: ended,
+		file := filepath.Join(s.Dir, strings.ReplaceAll(name, " ", "-"))
+		p := &process{
+			name: name, program: filepath.Join(s.BinDir, "engine"), log: file + ".log", clock: file + ".clock", ended: ended,
 			// Out of phase, so that they learn of an edit one after another.
 			env: []string{"CHANNELMGRAPI=" + base, "POLL_INTERVAL=" + (s.poll + s.poll*time.Duration(i)/5).String(), "WINDOW=" + window.String()},
-		})
+		}
+		if err := p.setClock(skews[i]); err != nil {
+			return err
+		}
+		s.engines = append(s.engines, p)
 	}
 	if s.balancer, err = serve(ctx, &balancer{engines: s.engines}); err != nil {
 		return err

@@ -47,6 +47,13 @@ func options(t *testing.T, out io.Writer) Options {
 	return Options{BinDir: bin, VODDir: filepath.Join(testneeds.Root(), "testdata", "vod"), Dir: t.TempDir(), For: time.Minute, Seed: 1, Out: out}
 }
 
+// TestTimeCanBeStepped tells early that a new Go needs another overlay.
+func TestTimeCanBeStepped(t *testing.T) {
+	if _, err := steppedNow(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSoak injects every fault once, as make soak FOR=60s does.
 func TestSoak(t *testing.T) {
 	if os.Getenv("CI") != "true" {
