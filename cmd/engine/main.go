@@ -80,6 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := cfg.Logger(stderr)
+	service.FitContainer(log)
 	client, err := scheduleclient.New(scheduleclient.Options{BaseURL: cfg.ChannelManager, APIKey: cfg.apiKey()})
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := cfg.Logger(stderr)
+	service.FitContainer(log)
 
 	store, err := schedulesql.Open(ctx, cfg.DatabaseURL)
 	if err != nil {
