@@ -110,6 +110,16 @@ soak: ## engines, schedule and players under faults for FOR (10m), as real proce
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/soak
 	@exec bin/soak -for $(FOR) $(SOAK)
 
+.PHONY: perf
+perf: ## what the engine costs, about 10 minutes on an idle machine: docs/perf, docs/PERFORMANCE.md; PERF="-only flat"
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/perf
+	@exec bin/perf $(PERF)
+
+.PHONY: plots
+plots: ## plots and tables of docs/PERFORMANCE.md from docs/perf/*.json, without measuring
+	go run ./cmd/perf -publish
+
 # The same sources give the same images: what is dated has the commit's date.
 BUILD_IMAGE := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
   --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,6 +240,7 @@ func exchange(b *testing.B, addr, target string, status int, header string) {
 	b.Helper()
 	request := []byte("GET " + target + " HTTP/1.1\r\nHost: " + addr + "\r\nUser-Agent: player/1.0\r\nAccept: */*\r\n" + header + "\r\n")
 	b.ReportAllocs()
+	used := cpu()
 	b.ResetTimer()
 	b.SetParallelism(16)
 	b.RunParallel(func(pb *testing.PB) {
@@ -261,6 +263,15 @@ func exchange(b *testing.B, addr, target string, status int, header string) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+	b.ReportMetric(float64((cpu()-used).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+}
+
+// cpu returns how much time of processors the process has used: on a machine
+// that does something else besides it says more than the clock.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // skipResponse reads an answer that has a Content-Length, or none and no body.

@@ -1,0 +1,51 @@
+// Command perf measures what the engine costs, see make perf.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"consuo/internal/perf"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:]); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "perf:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	o := perf.Options{Out: os.Stdout}
+	flags := flag.NewFlagSet("perf", flag.ContinueOnError)
+	flags.StringVar(&o.BinDir, "bin", filepath.Dir(program), "folder of the programs schedule and engine")
+	flags.StringVar(&o.Root, "root", ".", "folder of the repository")
+	only := flags.String("only", "", "scenarios, comma separated, of "+strings.Join(perf.Names(), ", "))
+	publish := flags.Bool("publish", false, "measure nothing: only make plots and tables of what was measured")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	o.Dir = filepath.Join(o.Root, "docs", "perf")
+	if *only != "" {
+		o.Only = strings.Split(*only, ",")
+	}
+	if !*publish {
+		err = perf.Run(ctx, o)
+	}
+	return errors.Join(err, perf.Publish(o.Dir, filepath.Join(o.Root, "docs", "PERFORMANCE.md")))
+}
