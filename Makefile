@@ -63,9 +63,9 @@ endif
 # machine had no time for them.
 .PHONY: clocked
 clocked:
-	go run ./scripts/testreport -count=1 -p 1 $(CLOCKED) || { \
+	go run ./scripts/testreport -count=1 -p 1 -timeout 20m $(CLOCKED) || { \
 	  echo "*** These tests watch the clock, and something failed: once more. ***" >&2; \
-	  go run ./scripts/testreport -count=1 -p 1 $(CLOCKED); }
+	  go run ./scripts/testreport -count=1 -p 1 -timeout 20m $(CLOCKED); }
 
 .PHONY: race
 race: ## every test with the race detector, uncached; needs a C compiler

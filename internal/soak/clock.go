@@ -35,7 +35,8 @@ const (
 
 var errTimeChanged = errors.New("time.Now of this Go is not the one that nowBefore knows: adapt it")
 
-// Build builds the services into a folder, with dates that can be set.
+// Build builds the services into a folder, with dates that can be set. That
+// compiles all that they are made of once more.
 func Build(ctx context.Context, root, dir string) error {
 	files, err := steppedNow(ctx)
 	if err != nil {
@@ -57,7 +58,12 @@ func Build(ctx context.Context, root, dir string) error {
 	if err != nil {
 		return fmt.Errorf("build the services: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
+	return build(ctx, root, dir, "-overlay", overlay)
+}
+
+func build(ctx context.Context, root, dir string, flags ...string) error {
+	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/schedule", "./cmd/engine")...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the services: %w\n%s", err, out)

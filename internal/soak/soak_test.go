@@ -18,19 +18,21 @@ import (
 	"consuo/internal/testneeds"
 )
 
-// programs builds the services once for all tests.
+// programs builds the services once for all tests that set no clocks.
 var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "consuo-soak-bin-")
-	if err == nil {
-		err = Build(context.Background(), testneeds.Root(), dir)
+	var err error
+	if built, err = os.MkdirTemp("", "consuo-soak-bin-"); err == nil {
+		err = build(context.Background(), testneeds.Root(), built)
 	}
-	return dir, err
+	return built, err
 })
+
+var built string // what programs has made, if it was called
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := programs(); err == nil {
-		_ = os.RemoveAll(dir)
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -40,11 +42,7 @@ func options(t *testing.T, out io.Writer) Options {
 	if testing.Short() {
 		t.Skip("it starts real processes and takes its time")
 	}
-	bin, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Options{BinDir: bin, VODDir: filepath.Join(testneeds.Root(), "testdata", "vod"), Dir: t.TempDir(), For: time.Minute, Seed: 1, Out: out}
+	return Options{VODDir: filepath.Join(testneeds.Root(), "testdata", "vod"), Dir: t.TempDir(), For: time.Minute, Seed: 1, Out: out}
 }
 
 // TestTimeCanBeStepped tells early that a new Go needs another overlay.
@@ -57,10 +55,15 @@ func TestTimeCanBeStepped(t *testing.T) {
 // TestSoak injects every fault once, as make soak FOR=60s does.
 func TestSoak(t *testing.T) {
 	if os.Getenv("CI") != "true" {
-		t.Skip("SKIPPED, TAKES TWO MINUTES: make soak FOR=60s does the same, and CI runs it here")
+		t.Skip("SKIPPED, TAKES THREE MINUTES: make soak FOR=60s does the same, and CI runs it here")
 	}
 	var out bytes.Buffer
-	if err := Run(t.Context(), options(t, &out)); err != nil {
+	o := options(t, &out)
+	o.BinDir = t.TempDir()
+	if err := Build(t.Context(), testneeds.Root(), o.BinDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), o); err != nil {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
@@ -69,7 +72,12 @@ func TestSoak(t *testing.T) {
 // of its own.
 func newStation(t *testing.T) *station {
 	t.Helper()
-	s := newRun(options(t, io.Discard))
+	o := options(t, io.Discard)
+	var err error
+	if o.BinDir, err = programs(); err != nil {
+		t.Fatal(err)
+	}
+	s := newRun(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		cancel()
