@@ -25,10 +25,10 @@ type Measured struct {
 
 // What is measured; a closed set of labels.
 const (
-	opChannels, opRevisions, opChannel         = "channels", "revisions", "channel"
-	opCreateChannel, opPutChannel, opDeleteOne = "create_channel", "put_channel", "delete_channel"
-	opEvents, opEvent, opUpcoming, opEdit      = "events", "event", "upcoming", "edit"
-	opAired, opCuts                            = "aired", "cuts"
+	opChannels, opRevisions, opChannel             = "channels", "revisions", "channel"
+	opCreateChannel, opPutChannel, opDeleteChannel = "create_channel", "put_channel", "delete_channel"
+	opEvents, opEvent, opUpcoming, opEdit          = "events", "event", "upcoming", "edit"
+	opAired, opCuts                                = "aired", "cuts"
 )
 
 // The outcomes of an operation: refused is an answer, such as that there is no
@@ -55,7 +55,7 @@ func (s *Store) Measure(reg prometheus.Registerer) *Measured {
 		}, []string{"operation"}),
 	}
 	for _, op := range []string{
-		opChannels, opRevisions, opChannel, opCreateChannel, opPutChannel, opDeleteOne,
+		opChannels, opRevisions, opChannel, opCreateChannel, opPutChannel, opDeleteChannel,
 		opEvents, opEvent, opUpcoming, opEdit, opAired, opCuts,
 	} {
 		m.seconds.WithLabelValues(op)
@@ -93,7 +93,7 @@ func (m *Measured) measure(ctx context.Context, op string, begun time.Time, refu
 	m.seconds.WithLabelValues(op).Observe(time.Since(begun).Seconds())
 }
 
-// Channels implements [schedule.Store], as the methods below do.
+// Channels implements [schedule.Store].
 func (m *Measured) Channels(ctx context.Context) ([]schedule.Channel, error) {
 	begun := time.Now()
 	list, err := m.Store.Channels(ctx)
@@ -101,6 +101,7 @@ func (m *Measured) Channels(ctx context.Context) ([]schedule.Channel, error) {
 	return list, err
 }
 
+// Revisions implements [schedule.Store].
 func (m *Measured) Revisions(ctx context.Context) ([]schedule.Channel, error) {
 	begun := time.Now()
 	list, err := m.Store.Revisions(ctx)
@@ -108,6 +109,7 @@ func (m *Measured) Revisions(ctx context.Context) ([]schedule.Channel, error) {
 	return list, err
 }
 
+// Channel implements [schedule.Store].
 func (m *Measured) Channel(ctx context.Context, id string) (schedule.Channel, error) {
 	begun := time.Now()
 	c, err := m.Store.Channel(ctx, id)
@@ -115,6 +117,7 @@ func (m *Measured) Channel(ctx context.Context, id string) (schedule.Channel, er
 	return c, err
 }
 
+// CreateChannel implements [schedule.Store].
 func (m *Measured) CreateChannel(ctx context.Context, c schedule.Channel) (schedule.Channel, error) {
 	begun := time.Now()
 	stored, err := m.Store.CreateChannel(ctx, c)
@@ -122,6 +125,7 @@ func (m *Measured) CreateChannel(ctx context.Context, c schedule.Channel) (sched
 	return stored, err
 }
 
+// PutChannel implements [schedule.Store].
 func (m *Measured) PutChannel(ctx context.Context, c schedule.Channel, only schedule.Condition) (schedule.Channel, bool, error) {
 	begun, refused := time.Now(), false
 	stored, created, err := m.Store.PutChannel(ctx, c, noting(only, &refused))
@@ -129,10 +133,11 @@ func (m *Measured) PutChannel(ctx context.Context, c schedule.Channel, only sche
 	return stored, created, err
 }
 
+// DeleteChannel implements [schedule.Store].
 func (m *Measured) DeleteChannel(ctx context.Context, id string, only schedule.Condition) error {
 	begun, refused := time.Now(), false
 	err := m.Store.DeleteChannel(ctx, id, noting(only, &refused))
-	m.measure(ctx, opDeleteOne, begun, refused, err)
+	m.measure(ctx, opDeleteChannel, begun, refused, err)
 	return err
 }
 
@@ -145,6 +150,7 @@ func noting(only schedule.Condition, refused *bool) schedule.Condition {
 	}
 }
 
+// Events implements [schedule.Store].
 func (m *Measured) Events(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Event, int64, error) {
 	begun := time.Now()
 	list, revision, err := m.Store.Events(ctx, channelID, within)
@@ -152,6 +158,7 @@ func (m *Measured) Events(ctx context.Context, channelID string, within schedule
 	return list, revision, err
 }
 
+// Event implements [schedule.Store].
 func (m *Measured) Event(ctx context.Context, channelID, id string) (schedule.Event, error) {
 	begun := time.Now()
 	v, err := m.Store.Event(ctx, channelID, id)
@@ -159,6 +166,7 @@ func (m *Measured) Event(ctx context.Context, channelID, id string) (schedule.Ev
 	return v, err
 }
 
+// Upcoming implements [schedule.Store].
 func (m *Measured) Upcoming(ctx context.Context, channelID string, at time.Time, limit int) ([]schedule.Event, error) {
 	begun := time.Now()
 	list, err := m.Store.Upcoming(ctx, channelID, at, limit)
@@ -166,7 +174,7 @@ func (m *Measured) Upcoming(ctx context.Context, channelID string, at time.Time,
 	return list, err
 }
 
-// Edit counts the events that a stored edit has changed as well.
+// Edit implements [schedule.Store]. It counts the events that a stored edit has changed.
 func (m *Measured) Edit(ctx context.Context, channelID string, f func(schedule.Tx) error) error {
 	var changes counted
 	begun, refused := time.Now(), false
