@@ -73,7 +73,7 @@ func NewStation(t testing.TB) *Station {
 	}
 	clock := client.Clock()
 	engine := playout.New(playout.Options{
-		Schedule: client, Log: client.Playout(),
+		Schedule: client, Log: &playout.Fallback{Shared: client.Playout(), Memory: playlog.NewMemory(playlog.Lead), Logger: log},
 		Now: func() time.Time { return clock.Now(time.Now()) }, Jumps: clock.Jumps,
 		Loader: loader, Window: 30 * time.Second, Poll: 2 * time.Second,
 		Logger: log, Registerer: prometheus.NewRegistry(),

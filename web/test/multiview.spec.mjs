@@ -24,6 +24,7 @@ async function tiles({ options, open, close, step }) {
     const before = await until("a position", () => position(one));
     await until("movement", async () => (await position(one)) > before + 1);
     truthy(await one.locator("video").evaluate((v) => v.muted), "the tile has sound");
+    equal(await one.evaluate((t) => t.running.variant), 0, "variant of a tile"); // the lowest
   });
   await step("tiles: a sleeping channel beyond those is not woken", async () => {
     equal((await status(options, options.sleeping)).state, "dormant", "state");

@@ -11,7 +11,7 @@ import { badges } from "./badges.ts";
 import { nameOf, progress, type Cut, type EngineClock, type OnAir, type Status, type Summary } from "./model.ts";
 import type { Segment } from "./playlist-text.ts";
 import "./playlist-view.ts";
-import { Screen, variantName } from "./screen.ts";
+import { bitrate, Screen, variantName } from "./screen.ts";
 import { stateBadge, titleOf } from "./tile.ts";
 import { cutAt } from "./window-strip.ts";
 
@@ -233,6 +233,7 @@ export class ChannelView extends LitElement {
       ${fact("drift", texts.drift, status && signedSeconds(status.drift))}
       ${fact("stalls", texts.stalls, facts?.stalls, facts?.stalls ? "warn" : "")}
       ${fact("frames", texts.frames, facts && html`${facts.dropped} <small>/ ${facts.frames}</small>`)}
+      ${fact("bandwidth", texts.bandwidth, facts?.bandwidth == null ? null : bitrate(facts.bandwidth))}
       ${fact("log", texts.log, status && html`${status.log.last_number} <small>${texts.logOf[status.log.backend] ?? status.log.backend}</small>`)}
       ${fact("poll", texts.poll, status && (status.poll.last_ok ? texts.ago(seconds(status.poll.age)) : "–"), status?.poll.error ? "bad" : "")}
       ${fact("conflicts", texts.conflicts, status?.log.conflicts)}

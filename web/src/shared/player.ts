@@ -34,12 +34,9 @@ export interface Rendition {
 
 /** What a player knows of itself at a moment. Times are in seconds; null where the browser doesn't tell. */
 export interface Facts {
-  position: number;
   latency: number | null; // behind the end of the playlist
   date: number | null; // program date time of the picture, Unix ms
   buffer: number;
-  width: number;
-  height: number;
   dropped: number;
   frames: number;
   stalls: number;
@@ -74,7 +71,7 @@ export class Player {
   private stopped = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
-  private recovered = 0; // instant of the last media recovery
+  private recovered = -Infinity; // instant of the last media recovery
   private stalls = 0;
   private readonly listening = new AbortController();
 
@@ -127,13 +124,15 @@ export class Player {
   private beginHLS({ Hls, workerURL }: HlsModule): void {
     const config: Partial<HlsConfig> = { workerPath: workerURL, backBufferLength: 30, maxBufferLength: 20 };
     if (this.options.small) {
-      Object.assign(config, { startLevel: 0, maxBufferLength: 8, maxMaxBufferLength: 12, backBufferLength: 4, enableWebVTT: false, enableIMSC1: false, enableCEA708Captions: false });
+      Object.assign(config, { maxBufferLength: 8, maxMaxBufferLength: 12, backBufferLength: 4, enableWebVTT: false, enableIMSC1: false, enableCEA708Captions: false });
     }
     const hls = new Hls(config);
     this.hls = hls;
-    if (this.options.small) hls.autoLevelCapping = 0;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      if (this.options.small) hls.subtitleTrack = -1;
+      if (this.options.small) {
+        hls.loadLevel = 0; // the lowest, whatever the network could do
+        hls.subtitleTrack = -1;
+      }
       this.options.onTracks?.();
       this.play();
     });
@@ -155,6 +154,7 @@ export class Player {
 
   /** Begins anew after a while, and after a longer one if that fails too. */
   private retry(detail: string): void {
+    if (this.stopped) return;
     this.release();
     this.state("failed", detail);
     const wait = Math.min(retryFirst * 2 ** this.failures++, retryMost);
@@ -252,10 +252,9 @@ export class Player {
     }
     const latency = hls ? hls.latency : NaN;
     return {
-      position, buffer, stalls: this.stalls,
+      buffer, stalls: this.stalls,
       latency: Number.isFinite(latency) && latency > 0 ? latency : null,
       date: hls?.playingDate?.getTime() ?? null,
-      width: video.videoWidth, height: video.videoHeight,
       dropped: quality.droppedVideoFrames, frames: quality.totalVideoFrames,
       bandwidth: hls && Number.isFinite(hls.bandwidthEstimate) ? hls.bandwidthEstimate : null,
     };
