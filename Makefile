@@ -121,8 +121,8 @@ plots: ## plots and tables of docs/PERFORMANCE.md from docs/perf/*.json, without
 	go run ./cmd/perf -publish
 
 # The same sources give the same images: what is dated has the commit's date.
-BUILD_IMAGE := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
-  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+BUILD_IMAGE := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0)
 
 .PHONY: images
 images: ## consuo-schedule:VERSION and consuo-engine:VERSION; needs Docker with BuildKit

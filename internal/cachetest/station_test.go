@@ -85,7 +85,7 @@ func (s *station) configure() (command []string) {
 	conf := string(text)
 	for _, change := range [][2]string{
 		{"engine:8000 resolve;", "127.0.0.1:" + port(s.engine) + ";"}, // resolve is of nginx 1.27.3, Debian's is older
-		{"listen 8080;", "listen 127.0.0.1:" + port(s.cache) + ";"},
+		{"listen    8080;", "listen 127.0.0.1:" + port(s.cache) + ";"},
 		{"/tmp/", s.dir + "/"},
 	} {
 		if !strings.Contains(conf, " "+change[0]) {

@@ -158,7 +158,7 @@ func TestComposeConfigurations(t *testing.T) {
 		return fmt.Sprintf("%s:%d", name, project.Services[name].Ports[0].Target)
 	}
 	nginx := read(t, "deploy/compose/nginx.conf")
-	for _, line := range []string{"server    " + target("engine") + " resolve;", "listen " + strings.TrimPrefix(target("cache"), "cache:") + ";"} {
+	for _, line := range []string{"server    " + target("engine") + " resolve;", "listen    " + strings.TrimPrefix(target("cache"), "cache:") + ";"} {
 		if !strings.Contains(nginx, line) {
 			t.Errorf("nginx.conf lacks %s", line)
 		}
