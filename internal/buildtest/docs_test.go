@@ -60,7 +60,7 @@ var (
 	// A command stands in backticks, or at the beginning of a line of code.
 	target   = regexp.MustCompile("(?m)(?:^    |^|`|&& )(?:[A-Z_]+=\\S+ )*make ([a-z]+)\\b")
 	testRun  = regexp.MustCompile(`go test [^\n]*?(\./(?:internal|cmd)/[a-z/]+)(?: [^\n]*?-(?:run|bench) ([A-Za-z]+))?`)
-	flag     = regexp.MustCompile(`(?:bin/([a-z]+) |(DEMO|SOAK|LOAD)=")(-[a-z-]+)`)
+	flag     = regexp.MustCompile(`(?:bin/([a-z]+) |(DEMO|SOAK|PERF)=")(-[a-z-]+)`)
 	helpLine = regexp.MustCompile(`(?m)^([A-Z][A-Z_]+) +(?:(\S+)   )?`)
 )
 
