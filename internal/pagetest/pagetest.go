@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,9 +48,7 @@ func Run(t *testing.T, script string, values map[string]any) {
 		images = filepath.Join(testneeds.Root(), "docs", "images")
 	}
 	options := map[string]any{"chromium": chromium, "failures": failures, "images": images}
-	for name, value := range values {
-		options[name] = value
-	}
+	maps.Copy(options, values)
 	arguments, err := json.Marshal(options)
 	if err != nil {
 		t.Fatal(err)
