@@ -38,6 +38,7 @@ var faults = []fault{
 	{name: "rolling replacement (SIGTERM)", inject: (*station).roll},
 	{name: "an engine stands still (SIGSTOP)", inject: (*station).pauseOne},
 	{name: "kill -9 the schedule", inject: (*station).killSchedule},
+	{name: "the schedule stands still (SIGSTOP)", inject: (*station).pauseSchedule, alone: true},
 	{name: "schedule away", inject: (*station).scheduleAway, alone: true},
 	{name: "schedule away right after an edit", inject: (*station).editThenAway, alone: true},
 	{name: "schedule slow", inject: scheduleIll(slow), alone: true},
@@ -316,12 +317,27 @@ func (s *station) killSchedule(ctx context.Context, _ *rand.Rand) error {
 	return s.schedule.start(ctx)
 }
 
+func (s *station) pauseSchedule(ctx context.Context, _ *rand.Rand) error {
+	defer s.known(ctx)()
+	return s.schedule.pause(ctx, s.pause)
+}
+
 func (s *station) scheduleAway(ctx context.Context, _ *rand.Rand) error {
 	defer s.known(ctx)()
 	s.setLinks(away)
 	defer s.setLinks(fine)
 	sleep(ctx, s.away)
-	return nil
+	return each(s.engines, func(p *process) error {
+		var status struct{ Degraded bool }
+		if err := getJSON(ctx, p.base()+"/channels/one/status", &status); err != nil {
+			return err
+		}
+		response, _, err := fetch(ctx, p.base()+"/readyz", answerWithin)
+		if err == nil && (response.StatusCode != http.StatusOK || !status.Degraded) {
+			err = fmt.Errorf("%s after %s without the schedule: /readyz is %s, degraded is %t", p.name, s.away, response.Status, status.Degraded)
+		}
+		return err
+	})
 }
 
 // editThenAway cuts the engines off when some of them have read an edit and
