@@ -26,14 +26,20 @@ type wire struct {
 	mu   sync.Mutex
 	cut  bool
 	hang bool // while it is cut, requests are not even refused
+	// stands is until when whoever asks stands still, whatever the time.
+	stands time.Time
 }
 
 var errCut = errors.New("connection refused")
 
 func (w *wire) isCut(ctx context.Context) error {
 	w.mu.Lock()
-	cut, hang := w.cut, w.hang
+	cut, hang, stands := w.cut, w.hang, w.stands
 	w.mu.Unlock()
+	if time.Now().Before(stands) {
+		time.Sleep(time.Until(stands))
+		return ctx.Err()
+	}
 	if cut && hang {
 		<-ctx.Done()
 		return ctx.Err()
@@ -683,6 +689,56 @@ func TestAnHourWithoutTheSchedule(t *testing.T) {
 		if d, err := c.replicas[0].Playlist(t.Context(), "one", "v720"); err != nil || !strings.Contains(string(d.Body), "/b/") {
 			t.Errorf("the edit is not on air: %v", err)
 		}
+	})
+}
+
+// TestReplicaStandsStill: one that was stopped in the middle of a request, and
+// so long that it can't know what is on air, asks again before it shows anything.
+func TestReplicaStandsStill(t *testing.T) {
+	for seed := range uint64(20) {
+		inBubble(t, func(t *testing.T) {
+			c := newCluster(t, 0, 0)
+			defer c.close()
+			rng := rand.New(rand.NewPCG(seed, 22))
+			c.set(func() {
+				for _, name := range []string{"a", "b", "c"} { // what is shown is seen soon
+					p := muxed(name, slices.Repeat([]string{"1"}, 40)...)
+					c.assets[p.URL] = p
+				}
+				c.events["one"] = brief(rng)
+			})
+			c.watch(30 * time.Second)
+			c.set(func() { c.events["one"] = brief(rng) })
+			w := c.replicas[1].wire
+			w.mu.Lock()
+			w.stands = time.Now().Add(12500 * time.Millisecond)
+			w.mu.Unlock()
+			others := *c
+			others.replicas = c.replicas[:1]
+			others.watch(9500 * time.Millisecond)
+			c.watch(30 * time.Second)
+			c.same()
+		})
+	}
+}
+
+// TestInstantsNeverGoBack, whatever the clock says, unless it says that it jumped.
+func TestInstantsNeverGoBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64), agree: true}
+		var clock machine
+		s := newStation(t, func(o *playout.Options) {
+			o.Schedule, o.Loader, o.Log, o.Now = c.station, c.station, c.log, clock.now
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		c.replicas = []*replica{{Engine: s.Engine, stop: func() { cancel(); <-done }}}
+		defer c.close()
+		c.edit(rand.New(rand.NewPCG(23, 24)))
+		c.watch(time.Minute)
+		clock.step(-15 * time.Second)
+		c.watch(30 * time.Second)
 	})
 }
 

@@ -680,8 +680,11 @@ func (r *runner) show() {
 	c.logState.ID, c.logState.LastNumber = r.logID, r.tl.Last().Number
 	c.logState.Pending = int64(len(r.pending))
 	for i, e := range r.tl.Entries() {
-		if n := len(c.recent); n > 0 && c.recent[n-1].Number >= e.Number {
-			continue
+		if k := slices.IndexFunc(c.recent, func(a airedCut) bool { return a.Number >= e.Number }); k >= 0 {
+			if is := &c.recent[k]; is.Number > e.Number || is.Previous == e.Previous && is.Start.Equal(e.Start) {
+				continue
+			}
+			c.recent = c.recent[:k] // what the log has instead
 		}
 		aired := airedCut{Cut: e.Cut}
 		for k, t := range r.settings.Tracks {

@@ -522,8 +522,8 @@ func (s *station) scheduleClockABit(ctx context.Context, _ *rand.Rand) error {
 
 // scheduleClockFar is followed by all engines with a new beginning.
 func (s *station) scheduleClockFar(ctx context.Context, _ *rand.Rand) error {
-	s.watch.allow(true)
-	s.watched.allow(true)
+	s.watch.allowDates()
+	s.watched.allowDates()
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		err := s.schedule.stepClock(by, func() error { return s.follow(ctx) })
 		if err = errors.Join(err, s.follow(ctx)); err != nil {

@@ -97,6 +97,7 @@ type observer struct {
 	agreed  map[number]segment // what all engines must name
 	views   []*seen            // by engine
 	lenient time.Time          // since when engines may differ and begin anew; zero: they may not
+	dated   bool               // and the dates of tracks with them
 	excused []gap              // when they could
 	answers time.Time          // the latest playlist of any engine
 	dark    []gap              // when no engine had one
@@ -145,10 +146,26 @@ func (o *observer) allow(lenient bool) {
 	}
 	if !lenient {
 		o.excused = append(o.excused, gap{o.lenient, time.Now()})
-		o.lenient = time.Time{}
+		o.lenient, o.dated = time.Time{}, false
 		return
 	}
 	o.lenient = time.Now()
+}
+
+// allowDates lets engines begin anew at another time of day: between two
+// requests, so that not even the tracks of one engine need to be alike.
+func (o *observer) allowDates() {
+	o.allow(true)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dated = true
+}
+
+// afresh says whether what was seen before is nothing to go by.
+func (o *observer) afresh() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.lenient.IsZero() && (o.remade || o.dated)
 }
 
 // allows says whether they may.
@@ -205,7 +222,7 @@ func (o *observer) look(ctx context.Context, i int) {
 		}
 		view.of = live
 		o.judge(i, track, sent, body)
-		if o.remade && o.allows() {
+		if o.afresh() {
 			view.checker, view.judged = newChecker(), 0
 		}
 		view.checker.Media(sent, public+track+".m3u8?channel="+o.channel, body)
