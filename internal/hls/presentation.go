@@ -147,11 +147,11 @@ func (d *digest) number(n int64) {
 }
 
 func (d *digest) flag(b bool) {
-	n := int64(0)
 	if b {
-		n = 1
+		d.bytes = append(d.bytes, "1 "...)
+	} else {
+		d.bytes = append(d.bytes, "0 "...)
 	}
-	d.number(n)
 }
 
 func (d *digest) flush() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // Texts is a list of texts that are much alike. Of each is kept where it
@@ -97,14 +98,11 @@ func appendRecord(dst []byte, before, text string) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(middle)))
 		return append(dst, middle...)
 	}
-	runs := 0
-	for _, end := nextRun(before, text, 0); end > 0; _, end = nextRun(before, text, end) {
+	head := len(dst)
+	dst = append(dst, 0)
+	runs, done := uint64(0), 0
+	for begin, end := nextRun(before, text, 0); end > 0; begin, end = nextRun(before, text, done) {
 		runs++
-	}
-	dst = binary.AppendUvarint(dst, uint64(runs)<<1)
-	done := 0
-	for range runs {
-		begin, end := nextRun(before, text, done)
 		dst = binary.AppendUvarint(dst, uint64(begin-done))
 		if run := text[begin:end]; hexFits(before[begin:end], run) {
 			dst = binary.AppendUvarint(dst, uint64(len(run))<<1|1)
@@ -115,13 +113,19 @@ func appendRecord(dst []byte, before, text string) []byte {
 		}
 		done = end
 	}
-	return dst
+	if runs<<1 < 1<<7 { // as it is but for odd texts
+		dst[head] = byte(runs << 1)
+		return dst
+	}
+	return slices.Replace(dst, head, head+1, binary.AppendUvarint(nil, runs<<1)...)
 }
 
 // nextRun returns the next run of bytes from an index on in which two texts of
 // one length differ; end is 0 if there is none.
 func nextRun(before, text string, from int) (begin, end int) {
-	for begin = from; begin < len(text) && before[begin] == text[begin]; begin++ {
+	for begin = from; len(text)-begin >= 8 && before[begin:begin+8] == text[begin:begin+8]; begin += 8 {
+	}
+	for ; begin < len(text) && before[begin] == text[begin]; begin++ {
 	}
 	for i := begin; i < len(text) && (end == 0 || i < end+apart); i++ {
 		if before[i] != text[i] {

@@ -21,6 +21,7 @@ func FuzzTexts(f *testing.F) {
 		fmt.Fprintf(&counter, "#EXT-X-BYTERANGE:%d@%d\nhttps://cdn.example/a/%d/segment-%05d.ts?n=%[1]d\n", rng.IntN(1e6), i*1e5, i/10, i)
 		fmt.Fprintf(&uuids, "https://cdn.example/%08x-%04x.ts\n", rng.Uint32(), rng.IntN(1<<16))
 	}
+	f.Add(strings.Repeat("0123g", 300) + "\n" + strings.Repeat("0123h", 300)) // many runs
 	f.Add(counter.String())
 	f.Add(uuids.String())
 	f.Fuzz(func(t *testing.T, text string) {
