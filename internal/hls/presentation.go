@@ -7,17 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// Duration is the sum of the segments' durations, exact.
-func (m *Media) Duration() time.Duration {
-	var total time.Duration
-	for _, s := range m.Segments {
-		total += s.Duration
-	}
-	return total
-}
 
 // AudioOnly reports whether a variant says that it has no video: its CODECS
 // are all of audio or subtitles, and it has no RESOLUTION.
@@ -42,21 +32,11 @@ func (m *Multivariant) Primary() int {
 	return max(0, slices.IndexFunc(m.Variants, func(v Variant) bool { return !v.AudioOnly() }))
 }
 
-// Digest names what the presentation plays: SHA-256, in hexadecimal, over all
+// Digest names what a presentation plays: SHA-256, in hexadecimal, over all
 // that a player of it is told. Query strings are left out, because tokens in
 // them change while the media stays the same, and so is where the playlists
-// themselves were read from.
-func (p *Presentation) Digest() string {
-	return p.Multivariant.Digest(func(uri string) string {
-		if m := p.Media[uri]; m != nil {
-			return m.Digest()
-		}
-		return ""
-	})
-}
-
-// Digest is that of a presentation with this multivariant playlist; media
-// returns the digest of a media playlist, "" where there is none.
+// themselves were read from. media returns the digest of a media playlist, ""
+// where there is none.
 func (m *Multivariant) Digest(media func(uri string) string) string {
 	d := newDigest()
 	d.flag(m.IndependentSegments)
@@ -79,7 +59,7 @@ func (m *Multivariant) Digest(media func(uri string) string) string {
 	return d.String()
 }
 
-// Digest names what a media playlist plays, see Presentation.Digest.
+// Digest names what a media playlist plays, see Multivariant.Digest.
 func (m *Media) Digest() string {
 	d := newDigest()
 	d.flag(m.IndependentSegments)

@@ -40,7 +40,7 @@ func NewMedia(m *hls.Media) *Media {
 	p := &Media{
 		Digest: m.Digest(), Sequence: m.MediaSequence, Independent: m.IndependentSegments,
 		Times: newTimes(len(m.Segments), func(i int) Length {
-			return Length{m.Segments[i].Duration, strings.Clone(m.Segments[i].DurationText)}
+			return Length{m.Segments[i].Duration, m.Segments[i].DurationText}
 		}),
 		URIs: newTexts(len(m.Segments), func(i int) string { return m.Segments[i].URI }),
 	}

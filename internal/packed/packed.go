@@ -22,7 +22,7 @@ import (
 // Presentation is an hls.Presentation, packed. It is immutable.
 type Presentation struct {
 	URL          string            // names the asset
-	Digest       string            // hls.Presentation.Digest
+	Digest       string            // hls.Multivariant.Digest
 	Multivariant *hls.Multivariant // its variants and renditions name the playlists
 	Media        map[string]*Media // by the URI that they are named with
 	Warnings     []string
@@ -34,7 +34,7 @@ func New(p *hls.Presentation) *Presentation {
 	for uri, m := range p.Media {
 		packed.Media[uri] = NewMedia(m)
 	}
-	packed.Digest = packed.digest()
+	packed.Finish()
 	return packed
 }
 

@@ -3,6 +3,7 @@ package packed
 import (
 	"errors"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,7 @@ func newTimes(n int, at func(i int) Length) Times {
 		k, ok := known[l]
 		if !ok {
 			k = len(t.Lengths)
+			l.Digits = strings.Clone(l.Digits) // else the whole line would be kept
 			known[l] = k
 			t.Lengths = append(t.Lengths, l)
 		}

@@ -44,8 +44,6 @@ const (
 	refreeze = 30 * time.Minute
 	// mostThawed bounds the frozen assets that are held.
 	mostThawed = 50
-	// maxFrozen bounds a frozen asset's playlists, in bytes of JSON.
-	maxFrozen = 256 << 20
 )
 
 // logSync is what a runner knows of its channel's log.
