@@ -37,12 +37,16 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.Root, "root", ".", "folder of the repository")
 	only := flags.String("only", "", "scenarios, comma separated, of "+strings.Join(perf.Names(), ", "))
 	publish := flags.Bool("publish", false, "measure nothing: only make plots and tables of what was measured")
+	profile := flags.String("profile", "", "measure nothing: write a profile of the engine under load to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	o.Dir = filepath.Join(o.Root, "docs", "perf")
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")
+	}
+	if *profile != "" {
+		return perf.Profile(ctx, o, *profile)
 	}
 	if !*publish {
 		err = perf.Run(ctx, o)

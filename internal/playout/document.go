@@ -37,12 +37,21 @@ func NewDocument(body []byte) *Document {
 	return &Document{Body: body, ETag: []string{`"` + tag + `"`}, GzipETag: []string{`"` + tag + `-gzip"`}, Settled: true}
 }
 
+// compressors are used again, as to make one costs several times what it takes
+// to compress a playlist.
+var compressors = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one
+	return w
+}}
+
 // Gzip returns the body compressed; it is done once, when first asked for.
 func (d *Document) Gzip() []byte {
 	d.zip.Do(func() {
 		var b bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is one
-		_, _ = w.Write(d.Body)                          // a Buffer takes all
+		w := compressors.Get().(*gzip.Writer)
+		defer compressors.Put(w)
+		w.Reset(&b)
+		_, _ = w.Write(d.Body) // a Buffer takes all
 		_ = w.Close()
 		d.gzip = b.Bytes()
 	})
