@@ -722,6 +722,35 @@ func TestReplicaStandsStill(t *testing.T) {
 	}
 }
 
+// TestOthersWentOn while a replica was cut off from log and schedule and had no
+// cut to make: what it has shown beyond the horizon is not what the log says.
+func TestOthersWentOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		unaware := newStation(t) // of edits
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, 5*time.Minute)} })
+		unaware.set(func() { unaware.events["one"] = c.events["one"] })
+		c.replicas[1].stop()
+		w := &wire{Log: c.log}
+		s := newStation(t, func(o *playout.Options) { o.Schedule, o.Loader, o.Log = unaware, c.station, w })
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		c.replicas[1] = &replica{Engine: s.Engine, wire: w, stop: func() { cancel(); <-done }}
+		c.watch(30 * time.Second)
+		c.agree = false
+		w.set(true)
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("b", 0, 5*time.Minute)} })
+		c.watch(40 * time.Second)
+		w.set(false)
+		c.watch(6 * time.Second)
+		if n := c.rebases(); n != 1 {
+			t.Errorf("%d rebases, want 1", n)
+		}
+	})
+}
+
 // TestInstantsNeverGoBack, whatever the clock says, unless it says that it jumped.
 func TestInstantsNeverGoBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
