@@ -582,17 +582,20 @@ func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
 	before := s.lists()
 	begun := time.Now()
 	until := begun.Add(s.brief)
-	var asked, answered counter
+	var answered counter
 	err := each(slices.Repeat(s.engines, conns), func(p *process) error {
-		live := p.running()
-		if live == nil {
-			return nil // it is just being killed
+		for ctx.Err() == nil && time.Now().Before(until) {
+			live := p.running()
+			if live == nil { // it is just being started
+				sleep(ctx, 50*time.Millisecond)
+				continue
+			}
+			err := pipeline(ctx, strings.TrimPrefix(live.base, "http://"), until, unknownRate/(conns*engines), &answered)
+			if err != nil && !live.isLeaving() && !live.stood(begun) {
+				return err
+			}
 		}
-		err := pipeline(ctx, strings.TrimPrefix(live.base, "http://"), until, unknownRate/(conns*engines), &asked, &answered)
-		if live.isLeaving() || live.stood(begun) {
-			return nil
-		}
-		return err
+		return nil
 	})
 	took := time.Since(begun)
 	s.mu.Lock()
@@ -619,7 +622,7 @@ func (s *station) lists() (n int64) {
 
 // pipeline asks an engine for unknown channels, so many a second, without
 // waiting for the answers.
-func pipeline(ctx context.Context, addr string, until time.Time, rate int, asked, answered *counter) error {
+func pipeline(ctx context.Context, addr string, until time.Time, rate int, answered *counter) error {
 	var dial net.Dialer
 	conn, err := dial.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -639,7 +642,6 @@ func pipeline(ctx context.Context, addr string, until time.Time, rate int, asked
 		for begun, n := time.Now(), 0; ctx.Err() == nil && time.Now().Before(until); sleep(ctx, 10*time.Millisecond) {
 			for due := int(time.Since(begun).Seconds() * float64(rate)); n < due; n++ {
 				fmt.Fprintf(w, "GET /channels/nobody-%d-%d/master.m3u8 HTTP/1.1\r\nHost: engine\r\n\r\n", begun.UnixNano(), n)
-				asked.add(1)
 				sent <- struct{}{}
 			}
 			if err := w.Flush(); err != nil {
