@@ -99,10 +99,9 @@ type station struct {
 	begun    time.Time
 	injected map[string]int
 
-	mu         sync.Mutex
-	violations []string // guarded by mu
-	count      int      // of violations, printed or not; guarded by mu
-	unknown    int64    // the most requests for unknown channels that were answered in a second; guarded by mu
+	mu      sync.Mutex
+	count   int   // of violations, printed or not; guarded by mu
+	unknown int64 // the most requests for unknown channels that were answered in a second; guarded by mu
 }
 
 // counter counts.
