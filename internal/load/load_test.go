@@ -22,7 +22,6 @@ type server struct {
 	begun  time.Time
 	shown  func(at time.Duration) time.Duration // the instant that its playlists are of
 	before func(at time.Duration, w http.ResponseWriter, r *http.Request) (done bool)
-	paths  map[string]int
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

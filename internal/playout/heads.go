@@ -19,7 +19,7 @@ const (
 	headsTimeout = time.Second
 	// headsAgain is when a store is asked again that has not answered, and
 	// headsAfresh when one is that has no heads.
-	headsAgain, headsAfresh = 5 * time.Second, 5 * time.Minute
+	headsAgain, headsAfresh = 2 * time.Second, 5 * time.Minute
 	// sayInterval is how often the store is told which channels are watched.
 	sayInterval = 10 * time.Second
 )
