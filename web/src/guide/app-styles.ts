@@ -10,7 +10,8 @@ export const appStyles = css`
   #filter { width: 11rem; flex: 0 1 11rem; min-width: 7rem }
   #day { width: 8.9rem; padding: 0 0.5em }
   header button:not(.icon) { padding: 0 0.7em }
-  #undo svg, #redo svg, #theme svg { width: 18px; height: 18px }
+  #more { display: flex; gap: 8px 10px; align-items: center; margin-left: auto }
+  #menu { display: none }
   .offline { grid-row: 2; padding: 7px 14px; background: var(--tint-bad); border-bottom: 1px solid var(--bad); font-size: 14px }
   main { grid-row: 3; position: relative; display: flex; min-height: 0 }
   guide-grid { flex: 1; min-width: 0 }
@@ -58,9 +59,16 @@ export const appStyles = css`
   }
   @media (max-width: 640px) {
     h1 { display: none }
-    #filter { flex: 1 1 8rem; width: auto }
-    #day { width: 8.6rem }
-    .push { margin-left: 0 }
+    header { padding: 8px; gap: 6px }
+    #filter { flex: 1 1 6rem; width: auto }
+    #day { flex: 1; width: auto }
+    header .group:first-of-type { flex: 1 1 calc(100% - 60px) }
+    header > * { order: 2 }
+    header .group:first-of-type, #menu { order: 1 }
+    #menu { display: inline-flex }
+    #more { display: none; position: absolute; z-index: 20; right: 8px; top: 56px; flex-direction: column; align-items: stretch; padding: 10px; background: var(--raised); border: 1px solid var(--line-strong); border-radius: var(--radius); box-shadow: var(--shadow) }
+    #more.open { display: flex }
+    #new { position: fixed; z-index: 9; right: 16px; bottom: 44px; height: 52px; border-radius: 26px; padding: 0 20px; box-shadow: var(--shadow) }
     footer .key { display: none }
     aside { inset: 0; width: 100%; border-left: 0 }
     dialog dl { grid-template-columns: 1fr; gap: 2px }

@@ -34,6 +34,7 @@ export class GuideApp extends LitElement {
   @state() private theme = currentTheme();
   @state() private engine: string | null = null;
   @state() private keyRefused: string | null = null;
+  @state() private menu = false;
   @state() private shownFrom = Date.now();
   private answerKey: ((key: string | null) => void) | null = null;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
@@ -90,6 +91,7 @@ export class GuideApp extends LitElement {
     if (panel?.kind === "event" && panel.subject.kind === "draft" && !this.store.drafts.includes(panel.subject.draft) && !this.replacing) this.panel = null;
   }
 
+  /** Whether the span fits what is planned, or was chosen. */
   private fitted = false;
   private askedEngine = false;
   /** While a draft is tried again it is none, and the form stays. */
@@ -101,7 +103,7 @@ export class GuideApp extends LitElement {
     const near = this.store.lines.flatMap((l) => l.events.filter((e) => Math.abs(e.start_time - now) < 12 * hour).map((e) => e.end_time - e.start_time)).sort((a, b) => a - b);
     const usual = near[near.length >> 1];
     if (!usual) return Math.max(4 * hour * Math.min(1, innerWidth / 1280), hour);
-    const wanted = (usual * Math.max(innerWidth - 190, 280)) / 150;
+    const wanted = (usual * Math.max(innerWidth - 190, 280)) / 175;
     return spans.find((s) => s >= wanted * 0.75) ?? day;
   }
 
@@ -133,24 +135,26 @@ export class GuideApp extends LitElement {
         </div>
         <div class="group" role="group" aria-label=${texts.zoomGroup}>
           <button class="icon" id="out" aria-label=${texts.zoomOut} title="${texts.zoomOut} (−)" @click=${() => this.zoom(1)}>−</button>
-          <select id="span" aria-label=${texts.zoomGroup} @change=${(e: Event) => (this.span = Number((e.target as HTMLSelectElement).value))}>
+          <select id="span" aria-label=${texts.zoomGroup} @change=${(e: Event) => this.show(Number((e.target as HTMLSelectElement).value))}>
             ${spans.map((v) => html`<option value=${v} .selected=${v === this.nearest}>${spanText(v)}</option>`)}
           </select>
           <button class="icon" id="in" aria-label=${texts.zoomIn} title="${texts.zoomIn} (+)" @click=${() => this.zoom(-1)}>+</button>
         </div>
-        ${localZone === "UTC" ? html`<span class="zone">UTC</span>` : html`<button id="zone" aria-pressed=${this.zone === "UTC"} title=${texts.zoneSwitch(localZone)} @click=${() => (this.zone = this.zone === "UTC" ? localZone : "UTC")}>${this.zone === "UTC" ? "UTC" : texts.localTime}</button>`}
         <input id="filter" type="search" placeholder=${texts.filter} aria-label=${texts.filter} .value=${this.filter} @input=${(e: Event) => (this.filter = (e.target as HTMLInputElement).value)}>
-        <div class="group push">
-          <button class="icon" id="undo" aria-label=${texts.undo} title="${texts.undo} (Ctrl+Z)" ?disabled=${s.undoable.length === 0} @click=${() => s.undo()}>${icons.undo}</button>
-          <button class="icon" id="redo" aria-label=${texts.redo} title="${texts.redo} (Ctrl+Y)" ?disabled=${s.redoable.length === 0} @click=${() => s.redo()}>${icons.redo}</button>
+        <button class="icon" id="menu" aria-label=${texts.menu} aria-expanded=${this.menu} aria-controls="more" @click=${() => (this.menu = !this.menu)}>${icons.menu}</button>
+        <div id="more" class=${this.menu ? "open" : ""} @click=${() => (this.menu = false)}>
+          ${localZone === "UTC" ? html`<span class="zone">UTC</span>` : html`<button id="zone" aria-pressed=${this.zone === "UTC"} title=${texts.zoneSwitch(localZone)} @click=${() => (this.zone = this.zone === "UTC" ? localZone : "UTC")}>UTC</button>`}
+          <div class="group">
+            <button class="icon" id="undo" aria-label=${texts.undo} title="${texts.undo} (Ctrl+Z)" ?disabled=${s.undoable.length === 0} @click=${() => s.undo()}>${icons.undo}</button>
+            <button class="icon" id="redo" aria-label=${texts.redo} title="${texts.redo} (Ctrl+Y)" ?disabled=${s.redoable.length === 0} @click=${() => s.redo()}>${icons.redo}</button>
+          </div>
+          <div class="group">
+            ${this.engine ? html`<a class="button" id="multiview" href=${`${this.engine}/`}>${texts.multiview}</a>` : nothing}
+            <button class="icon" id="theme" aria-label=${this.theme === "dark" ? common.themeLight : common.themeDark} title=${this.theme === "dark" ? common.themeLight : common.themeDark} @click=${this.switchTheme}>${icons.theme}</button>
+            <button class="icon" id="help-button" aria-label=${texts.help} title="${texts.help} (?)" @click=${() => this.help.showModal()}>?</button>
+          </div>
         </div>
-        <button class="primary" id="new" ?disabled=${s.lines.length === 0} @click=${() => this.openNew("")}>${texts.newEvent}</button>
-        <button id="new-channel" @click=${() => (this.panel = { kind: "channel", channelId: "" })}>${texts.newChannel}</button>
-        <div class="group">
-          ${this.engine ? html`<a class="button" id="multiview" href=${`${this.engine}/`}>${texts.multiview}</a>` : nothing}
-          <button class="icon" id="theme" aria-label=${this.theme === "dark" ? common.themeLight : common.themeDark} title=${this.theme === "dark" ? common.themeLight : common.themeDark} @click=${this.switchTheme}>${icons.theme}</button>
-          <button class="icon" id="help-button" aria-label=${texts.help} title="${texts.help} (?)" @click=${() => this.help.showModal()}>?</button>
-        </div>
+        <button class="primary" id="new" ?disabled=${s.lines.length === 0} @click=${() => this.openNew("")}><span aria-hidden="true">+</span> ${texts.newEvent}</button>
       </header>
       ${s.offline !== null ? html`<p class="offline" role="alert">${texts.offline(s.offline)}</p>` : nothing}
       <main>
@@ -244,11 +248,16 @@ export class GuideApp extends LitElement {
 
   private zoom(steps: number): void {
     const i = spans.indexOf(this.nearest as (typeof spans)[number]) + steps;
-    this.span = spans[Math.min(Math.max(i, 0), spans.length - 1)]!;
+    this.show(spans[Math.min(Math.max(i, 0), spans.length - 1)]!);
+  }
+
+  private show(span: number): void {
+    this.fitted = true; // somebody has chosen
+    this.span = Math.min(Math.max(span, spans[0]), spans[spans.length - 1]!);
   }
 
   private zoomed(e: CustomEvent<GridEvents["zoom"]>): void {
-    this.span = Math.min(Math.max(e.detail.span, spans[0]), spans[spans.length - 1]!);
+    this.show(e.detail.span);
   }
 
   private toNow(): void {
@@ -287,8 +296,7 @@ export class GuideApp extends LitElement {
   private openDraft(draft: Draft): void {
     this.panel = { kind: "event", subject: { kind: "draft", draft } };
     const after = draft.edit.changes.find((c) => c.after)?.after;
-    const { from, to } = this.grid.range;
-    if (after && (after.start_time < from || after.start_time > to)) this.grid.goTo(after.start_time);
+    if (after) void this.updateComplete.then(() => this.grid.reveal(after.start_time));
   }
 
   private created(e: CustomEvent<GridEvents["create"]>): void {
@@ -406,6 +414,7 @@ const icon = (path: string) => html`<svg viewBox="0 0 20 20" fill="none" stroke=
 const icons = {
   undo: icon("M7.5 4.5 3.5 8.5l4 4M3.5 8.5h8a5 5 0 0 1 0 10h-2"),
   redo: icon("M12.5 4.5l4 4-4 4M16.5 8.5h-8a5 5 0 0 0 0 10h2"),
+  menu: icon("M3.5 5.5h13M3.5 10h13M3.5 14.5h13"),
   theme: icon("M10 2.5a7.5 7.5 0 1 0 0 15zM10 2.5a7.5 7.5 0 0 1 0 15"),
 };
 

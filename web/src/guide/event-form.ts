@@ -121,7 +121,8 @@ export class EventForm extends LitElement {
       if (abort.signal.aborted) return;
       this.found = found;
       if (!this.titled && found.title) this.name = found.title;
-      if (!this.timed) this.length = lengthText(found.duration * second);
+      // A length that somebody is about to type stays.
+      if (!this.timed && this.shadowRoot?.activeElement?.id !== "length") this.length = lengthText(found.duration * second);
     } catch (err) {
       if (!abort.signal.aborted) this.foundProblem = reason(err).replace(/^body\.uri /, "");
     } finally {

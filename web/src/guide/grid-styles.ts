@@ -15,25 +15,28 @@ export const gridStyles = [
 
     .head { position: sticky; top: 0; z-index: 5; display: flex; height: var(--head); width: var(--width); background: var(--raised); border-bottom: 1px solid var(--line) }
     .corner {
-      position: sticky; left: 0; z-index: 2; flex: none; width: var(--name); padding: 0 12px; display: flex; align-items: end; gap: 6px; padding-bottom: 4px;
+      position: sticky; left: 0; z-index: 2; flex: none; width: var(--name); padding: 0 12px; display: flex; align-items: center; gap: 6px;
       font-size: 12px; color: var(--muted); background: var(--raised); border-right: 1px solid var(--line-strong);
     }
     .count { color: var(--faint) }
+    .add { all: unset; box-sizing: border-box; cursor: pointer; margin-left: auto; width: 26px; height: 26px; display: grid; place-items: center; border-radius: var(--radius-small); border: 1px solid var(--line-strong); font-size: 16px; line-height: 1; color: var(--text) }
+    .add:hover { border-color: var(--accent); color: var(--accent) }
+    .add:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px }
     .axis { position: relative; flex: 1; overflow: clip }
-    .day { position: absolute; top: 0; height: 24px; left: calc(var(--x) * 1px); width: calc(var(--w) * 1px); border-left: 1px solid var(--line-strong); font-size: 12px; font-weight: 600; line-height: 23px }
+    .day { position: absolute; top: 0; height: 24px; border-left: 1px solid var(--line-strong); font-size: 12px; font-weight: 600; line-height: 23px }
     .day span { position: sticky; left: calc(var(--name) + 8px); padding: 0 8px; white-space: nowrap }
     .day.weekend { color: var(--muted) }
     .day.today { color: var(--accent) }
-    .tick { position: absolute; bottom: 3px; left: calc(var(--x) * 1px); padding-left: 5px; font-size: 11.5px; color: var(--muted); white-space: nowrap }
+    .tick { position: absolute; bottom: 3px; padding-left: 5px; font-size: 11.5px; color: var(--muted); white-space: nowrap }
     .tick::before { content: ""; position: absolute; left: 0; bottom: -3px; height: 7px; border-left: 1px solid var(--line-strong) }
 
     .lines { position: absolute; inset: var(--head) 0 0 var(--name); pointer-events: none; z-index: 0 }
-    .lines i { position: absolute; top: 0; bottom: 0; left: calc(var(--x) * 1px); border-left: 1px solid var(--line) }
+    .lines i { position: absolute; top: 0; bottom: 0; border-left: 1px solid var(--line) }
     .lines i.midnight { border-color: var(--line-strong) }
 
-    .rail { position: sticky; left: 0; z-index: 3; width: var(--name); height: calc(100% - var(--head)); background: var(--surface); border-right: 1px solid var(--line-strong) }
+    .rail { position: sticky; left: 0; z-index: 1; width: var(--name); height: calc(100% - var(--head)); background: var(--surface); border-right: 1px solid var(--line-strong) }
 
-    .row { position: absolute; left: 0; top: calc(var(--head) + var(--y) * var(--row)); height: var(--row); width: var(--width); display: flex; border-bottom: 1px solid var(--line); contain: layout style }
+    .row { position: absolute; left: 0; height: var(--row); width: var(--width); display: flex; border-bottom: 1px solid var(--line) }
     .name {
       position: sticky; left: 0; z-index: 4; flex: none; width: var(--name); background: var(--surface); border-right: 1px solid var(--line-strong);
       display: grid; grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; align-items: center; padding: 7px 6px 7px 12px; column-gap: 4px;
@@ -51,19 +54,19 @@ export const gridStyles = [
     .watch svg { width: 16px; height: 16px }
     .track { position: relative; flex: 1; touch-action: pan-x pan-y }
     .known {
-      position: absolute; top: 0; bottom: 0; left: calc(var(--x) * 1px); width: calc(var(--w) * 1px);
-      background: repeating-linear-gradient(135deg, var(--tint-filler) 0 2px, transparent 2px 9px);
+      position: absolute; top: 6px; height: calc(var(--row) - 20px);
+      background: linear-gradient(135deg, var(--tint-filler) 12.5%, transparent 12.5% 50%, var(--tint-filler) 50% 62.5%, transparent 62.5%) 0 0 / 12px 12px;
     }
 
-    .cell, .draft, .ghost { position: absolute; top: 6px; height: calc(var(--row) - 20px); left: calc(var(--x) * 1px); width: calc(var(--w) * 1px); overflow: clip; font-size: 12.5px; line-height: 17px }
+    .cell, .draft, .ghost { position: absolute; top: 6px; height: calc(var(--row) - 20px); overflow: clip; font-size: 12.5px; line-height: 17px }
     .cell { cursor: default }
     .cell:focus-visible { outline: 2px solid var(--accent); outline-offset: 0; z-index: 2 }
-    .label { position: sticky; left: calc(var(--name) + 6px); display: inline-flex; flex-direction: column; max-width: 100%; padding: 4px 8px; vertical-align: top; pointer-events: none; min-width: 0 }
+    .label { display: inline-flex; flex-direction: column; max-width: 100%; padding: 4px 8px; vertical-align: top; pointer-events: none; min-width: 0 }
+    .label.sticks { position: sticky; left: calc(var(--name) + 6px) }
     .label b { font-weight: 600; max-width: 100% }
     .time { color: var(--muted); font-size: 11.5px; max-width: 100%; white-space: nowrap }
-    .len { opacity: 0.85 }
     .auto { border: 1px solid var(--line-strong); border-radius: 3px; padding: 0 3px; font-size: 10px; line-height: 13px; display: inline-block }
-    .gap .label { color: var(--filler); flex-direction: row; gap: 6px; padding-top: 12px; font-size: 12px }
+        .gap .label { color: var(--filler); flex-direction: row; gap: 6px; padding-top: 12px; font-size: 12px }
     .gap .time { color: inherit }
     .gap { cursor: cell }
 
@@ -72,11 +75,12 @@ export const gridStyles = [
       border: 1px solid var(--line-strong); border-left: 3px solid var(--tone); touch-action: pan-x pan-y; box-shadow: 0 0 0 1px var(--surface);
     }
     .event:hover { border-color: var(--tone); z-index: 1 }
-    .event.tight .label { padding-inline: 4px }
+    .event.tight .label { padding: 11px 5px }
+    .event.tight .time { display: none }
     .event.past { background: color-mix(in oklab, var(--raised), var(--surface) 70%); border-color: var(--line) var(--line) var(--line) color-mix(in oklab, var(--tone), var(--surface) 55%) }
     .event.past b { font-weight: 500; color: var(--muted) }
-    .event.onair { border-color: var(--live); border-left-color: var(--live) }
-    .done { position: absolute; inset: 0 auto 0 0; width: calc(var(--done) * 100%); background: light-dark(#c62a2112, #ff625920); pointer-events: none }
+    .event.onair { border-color: color-mix(in oklab, var(--accent), var(--line-strong) 30%); border-left-color: var(--tone) }
+    .done { position: absolute; inset: 0 auto 0 0; width: calc(var(--done) * 100%); background: var(--tint-accent); pointer-events: none }
     .event.late, .event.short, .event.moved { border-top-color: var(--warn); border-left-color: var(--warn) }
     .event.failed, .event.missing { border-top-color: var(--bad); border-left-color: var(--bad); background: linear-gradient(var(--tint-bad), var(--tint-bad)), var(--surface) }
     .late .mark, .short .mark, .moved .mark { color: var(--warn) }
@@ -87,34 +91,34 @@ export const gridStyles = [
     .event.lifted { opacity: 0.4 }
     .cluster { background: repeating-linear-gradient(90deg, var(--raised) 0 5px, var(--line) 5px 6px); border-left-width: 1px; border-left-color: var(--line-strong); --hue: 0 }
     .cluster .label { display: grid; place-items: center; height: 100%; padding: 0 4px; color: var(--muted); font-size: 11px; left: 0 }
-    .edge { position: absolute; top: 0; bottom: 0; width: 7px; cursor: ew-resize }
-    .edge.start { left: -3px }
-    .edge.end { right: -1px }
-    .tight .edge { width: 4px }
-    .selected .edge { width: 10px; touch-action: none }
-    .selected .edge::after { content: ""; position: absolute; top: 30%; bottom: 30%; left: 4px; border-left: 2px solid var(--accent); border-radius: 1px }
-    @media (pointer: coarse) { .selected .edge { width: 22px } .selected .edge::after { left: 10px } }
+    .event:not(.cluster)::before, .event:not(.cluster)::after { content: ""; position: absolute; top: 0; bottom: 0; width: min(7px, 25%); cursor: ew-resize }
+    .event:not(.cluster)::before { left: -3px }
+    .event:not(.cluster)::after { right: -1px }
+    .event.selected::before, .event.selected::after { background: linear-gradient(var(--accent), var(--accent)) center / 2px 40% no-repeat }
+    @media (pointer: coarse) { .event.selected:not(.cluster)::before, .event.selected:not(.cluster)::after { width: min(22px, 25%) } }
 
-    .aired { position: absolute; bottom: 4px; height: 6px; left: calc(var(--x) * 1px); width: calc(var(--w) * 1px); background: var(--good); opacity: 0.85; border-radius: 1px; box-shadow: inset 1px 0 var(--surface) }
-    .aired.filler { background: var(--filler); opacity: 0.6 }
-    .aired.mixed { background: repeating-linear-gradient(90deg, var(--good) 0 3px, var(--filler) 3px 5px) }
-    .aired.slate, .aired.failed { background: var(--bad); opacity: 1 }
+    .aired { position: absolute; bottom: 4px; height: 6px; background: var(--good); opacity: 0.85; border-radius: 1px; box-shadow: inset 1px 0 var(--surface) }
+    .aired[data-kind="filler"] { background: var(--filler); opacity: 0.6 }
+    .aired[data-kind="mixed"] { background: repeating-linear-gradient(90deg, var(--good) 0 3px, var(--filler) 3px 5px) }
+    .aired[data-kind="slate"], .aired[data-kind="failed"] { background: var(--bad); opacity: 1 }
 
-    .draft { z-index: 3; border: 2px dashed var(--bad); border-radius: 4px; background: color-mix(in oklab, var(--surface), var(--bad) 14%); cursor: pointer }
+    .draft { z-index: 4; top: 16px; height: calc(var(--row) - 24px); border: 2px dashed var(--bad); border-radius: 4px; background: color-mix(in oklab, var(--surface), var(--bad) 14%); cursor: pointer }
+    .draft .label { padding-block: 1px; line-height: 15px }
     .draft .time { color: var(--bad) }
     .draft.selected { box-shadow: 0 0 0 2px var(--bad) }
     .ghost { z-index: 6; border: 2px solid var(--accent); border-radius: 4px; background: color-mix(in oklab, var(--surface) 82%, var(--accent)); box-shadow: var(--shadow); pointer-events: none; min-width: 4px; overflow: visible }
     .ghost .label { position: static; white-space: nowrap; max-width: none }
     .ghost.bad { border-color: var(--bad); background: color-mix(in oklab, var(--surface) 82%, var(--bad)) }
 
-    .now { position: absolute; z-index: 3; top: var(--head); bottom: 0; left: calc(var(--name) + var(--x) * 1px); border-left: 2px solid var(--live); pointer-events: none; margin-left: -1px }
+    .now { position: absolute; z-index: 3; top: var(--head); bottom: 0; border-left: 2px solid var(--live); pointer-events: none; margin-left: -1px }
     .now::before { content: ""; position: sticky; display: block; top: calc(var(--head) - 4px); width: 9px; height: 9px; margin-left: -5.5px; border-radius: 50%; background: var(--live) }
 
     @media (max-width: 640px) {
       .name { padding: 6px 4px 6px 8px; grid-template-columns: minmax(0, 1fr) }
       .title { font-size: 13px }
       .watch { display: none }
-      .corner { padding-left: 8px }
+      .corner { padding-inline: 8px }
+      .corner .what { display: none }
     }
   `,
 ];

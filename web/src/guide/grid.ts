@@ -74,12 +74,16 @@ export class GuideGrid extends LitElement {
   @state() private top = 0;
   @state() private bottom = 0;
   @state() private said = "";
+  /** Where the left edge can be before more is rendered. */
+  private stickFrom = 0;
+  private stickTo = 0;
   private now = Date.now();
   private width = 0;
   private height = 0;
   private wants: { at: number; share: number } | null = { at: Date.now(), share: 0.3 };
   private pointer: { id: number; x: number; y: number; down: { x: number; y: number }; touch: boolean } | null = null;
-  private focusAfter = false;
+  /** In how many updates the cell of the cursor may still come, to be given the focus. */
+  private focusAfter = 0;
   private settle: ReturnType<typeof setTimeout> | undefined;
   private clock: ReturnType<typeof setInterval> | undefined;
   private scrolling = 0;
@@ -117,8 +121,15 @@ export class GuideGrid extends LitElement {
 
   private readonly headHeight = 46;
 
+  /** Of the grid and the panel beside it: opening that changes no scale. */
+  private full = 0;
+
+  private scaleOf(span: number): number {
+    return Math.max(this.full - this.nameWidth, 100) / span;
+  }
+
   private get axis(): Axis {
-    return { origin: this.anchor - around, scale: Math.max(this.width - this.nameWidth, 100) / this.span };
+    return { origin: this.anchor - around, scale: this.scaleOf(this.span) };
   }
 
   private get contentWidth(): number {
@@ -137,8 +148,10 @@ export class GuideGrid extends LitElement {
 
   private measure(): void {
     const { clientWidth, clientHeight } = this.scroller;
-    if (clientWidth === this.width && clientHeight === this.height) return;
-    if (!this.wants && this.width) this.wants = { at: this.range.from, share: 0 };
+    const full = this.parentElement?.clientWidth ?? clientWidth;
+    if (clientWidth === this.width && clientHeight === this.height && full === this.full) return;
+    if (!this.wants && this.width && full !== this.full) this.wants = { at: this.range.from, share: 0 };
+    this.full = full;
     this.width = clientWidth;
     this.height = clientHeight;
     this.requestUpdate();
@@ -150,6 +163,13 @@ export class GuideGrid extends LitElement {
     this.requestUpdate();
   }
 
+  /** Brings an instant into view, if it is not. */
+  reveal(at: number): void {
+    this.measure();
+    const { from, to } = this.range;
+    if (at < from || at > from + (to - from) * 0.8) this.goTo(at, at < from ? 0.2 : 0.5);
+  }
+
   /** The instant that stays where it is when somebody zooms. */
   get middle(): number {
     const { from, to } = this.range;
@@ -158,7 +178,7 @@ export class GuideGrid extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("span") && changed.get("span") !== undefined && !this.wants && this.width) {
-      const old = { origin: this.axis.origin, scale: Math.max(this.width - this.nameWidth, 100) / (changed.get("span") as number) };
+      const old = { origin: this.axis.origin, scale: this.scaleOf(changed.get("span") as number) };
       const at = this.zoomAt ?? this.now;
       const x = xOf(old, at) - this.scroller.scrollLeft;
       const inside = x >= 0 && x <= this.width - this.nameWidth;
@@ -182,12 +202,14 @@ export class GuideGrid extends LitElement {
       this.scroller.scrollLeft = Math.max(0, xOf(this.axis, at) - share * (this.width - this.nameWidth));
       this.scrolled();
     }
-    if (this.focusAfter) {
-      this.focusAfter = false;
-      this.cell(this.cursor)?.focus({ preventScroll: true });
-    } else if (this.hadFocus && !this.renderRoot.querySelector(":focus")) {
-      this.scroller.focus({ preventScroll: true });
+    const cell = this.focusAfter > 0 ? this.cell(this.cursor) : null;
+    if (cell) {
+      this.focusAfter = 0;
+      cell.focus({ preventScroll: true });
+    } else if (this.hadFocus && (document.activeElement === null || document.activeElement === document.body)) {
+      this.scroller.focus({ preventScroll: true }); // what had it is out of sight
     }
+    this.focusAfter = Math.max(0, this.focusAfter - 1);
     this.hadFocus = false;
     this.showNow();
     this.look();
@@ -196,7 +218,7 @@ export class GuideGrid extends LitElement {
   private hadFocus = false;
 
   override requestUpdate(name?: PropertyKey, old?: unknown, options?: Parameters<LitElement["requestUpdate"]>[2]): void {
-    if (this.hasUpdated && this.renderRoot.querySelector(":focus")) this.hadFocus = true;
+    if (this.shadowRoot?.activeElement) this.hadFocus = true;
     super.requestUpdate(name, old, options);
   }
 
@@ -212,12 +234,14 @@ export class GuideGrid extends LitElement {
 
   /** Sets what is rendered, in steps, so that most scrolling renders nothing. */
   private window(x: number, y: number): void {
-    const step = Math.max(200, this.width / 2);
+    const step = Math.max(150, this.width / 4);
     this.left = Math.floor(x / step) * step - step;
+    this.stickFrom = this.left + step;
+    this.stickTo = this.left + 2 * step;
     this.right = Math.ceil((x + this.width) / step) * step + step;
-    const rows = 3 * this.rowHeight;
-    this.top = Math.floor(y / rows) * 3 - 2;
-    this.bottom = Math.ceil((y + this.height) / rows) * 3 + 2;
+    const rows = 2 * this.rowHeight;
+    this.top = Math.floor(y / rows) * 2 - 2;
+    this.bottom = Math.ceil((y + this.height) / rows) * 2 + 2;
   }
 
   private scrolled(): void {
@@ -261,7 +285,7 @@ export class GuideGrid extends LitElement {
 
   private showNow(): void {
     const line = this.renderRoot.querySelector<HTMLElement>(".now");
-    line?.style.setProperty("--x", String(xOf(this.axis, this.now)));
+    line?.style.setProperty("left", `${this.nameWidth + xOf(this.axis, this.now)}px`);
   }
 
   // Rendering.
@@ -282,7 +306,7 @@ export class GuideGrid extends LitElement {
           ${this.renderHead()} ${this.renderTicks()}
           <div class="rail" role="presentation"></div>
           ${repeat(rows, (l) => l.channel.id, (l, i) => this.renderRow(l, first + i))}
-          <div class="now" role="presentation" ${vars({ "--x": xOf(this.axis, this.now) })}></div>
+          <div class="now" role="presentation"></div>
         </div>
       </div>
       <span id="hint" class="sr">${texts.gridHint}</span>
@@ -298,15 +322,16 @@ export class GuideGrid extends LitElement {
     for (let at = startOfDay(from, this.zone); at < to; at = startOfDay(at + 12 * hour, this.zone, 1)) days.push(at);
     const weekend = (at: number) => /^(Sat|Sun)/.test(new Intl.DateTimeFormat("en", { weekday: "short", timeZone: this.zone }).format(at));
     return html`<div class="head" role="row" aria-rowindex="1">
-      <div class="corner" role="columnheader">${common.channels} <span class="count">${this.lines.length}</span></div>
+      <div class="corner" role="columnheader"><span class="what">${common.channels}</span> <span class="count">${this.lines.length}</span>
+        <button class="add" id="new-channel" aria-label=${texts.newChannel} title=${texts.newChannel} @click=${() => this.ask("channel", { channelId: "" })}>+</button></div>
       <div class="axis" role="columnheader" aria-label=${texts.time}>
         ${days.map((at) => {
           const end = startOfDay(at + 12 * hour, this.zone, 1);
           return html`<div class="day ${weekend(at) ? "weekend" : ""} ${at <= this.now && this.now < end ? "today" : ""}"
-            ${vars({ "--x": xOf(this.axis, at), "--w": (end - at) * this.axis.scale })}><span>${dayText(at, this.zone)}</span></div>`;
+            ${place(xOf(this.axis, at), (end - at) * this.axis.scale)}><span>${dayText(at, this.zone)}</span></div>`;
         })}
         ${tick < day
-          ? ticks(from, to, tick, this.zone).map((at) => html`<div class="tick" ${vars({ "--x": xOf(this.axis, at) })}>${clockText(at, this.zone)}</div>`)
+          ? ticks(from, to, tick, this.zone).map((at) => html`<div class="tick" ${place(xOf(this.axis, at))}>${clockText(at, this.zone)}</div>`)
           : nothing}
       </div>
     </div>`;
@@ -318,7 +343,7 @@ export class GuideGrid extends LitElement {
     const to = atOf(this.axis, this.right);
     const midnights = new Set(ticks(from, to, day, this.zone));
     return html`<div class="lines" role="presentation">
-      ${[...new Set([...ticks(from, to, tick, this.zone), ...midnights])].map((at) => html`<i class=${midnights.has(at) ? "midnight" : ""} ${vars({ "--x": xOf(this.axis, at) })}></i>`)}
+      ${[...new Set([...ticks(from, to, tick, this.zone), ...midnights])].map((at) => html`<i class=${midnights.has(at) ? "midnight" : ""} ${place(xOf(this.axis, at))}></i>`)}
     </div>`;
   }
 
@@ -347,7 +372,7 @@ export class GuideGrid extends LitElement {
     const clash = hold && hold.channelId === channel.id ? new Set(clashes(line.events, hold.start, hold.end, hold.event?.id).map((e) => e.id)) : null;
     const loadedTo = Math.min(xOf(this.axis, line.to), this.contentWidth);
     const loadedFrom = Math.max(xOf(this.axis, line.from), 0);
-    return html`<div class="row" role="row" aria-rowindex=${index + 2} data-channel=${channel.id} ${vars({ "--y": index })}>
+    return html`<div class="row" role="row" aria-rowindex=${index + 2} data-channel=${channel.id} ${vars({ top: `${this.headHeight + index * this.rowHeight}px` })}>
       <div class="name" role="rowheader">
         <button class="plain title ellipsis" title=${texts.channelSettings(channel.name)} tabindex="-1" @click=${() => this.ask("channel", { channelId: channel.id })}>${channel.name || channel.id}</button>
         <span class="sub ellipsis">
@@ -363,9 +388,9 @@ export class GuideGrid extends LitElement {
           : nothing}
       </div>
       <div class="track" role="presentation">
-        ${line.to > line.from ? html`<div class="known" role="presentation" ${vars({ "--x": loadedFrom, "--w": loadedTo - loadedFrom })}></div>` : nothing}
+        ${line.to > line.from ? html`<div class="known" role="presentation" ${place(loadedFrom, loadedTo - loadedFrom)}></div>` : nothing}
         ${repeat(cells, (c) => c.key, (c) => this.renderCell(c, line, cursor, clash, hold))}
-        ${pieces.map((p) => html`<i class="aired ${p.kind}" title=${this.airedTitle(p.row)} ${vars({ "--x": p.x, "--w": p.width })}></i>`)}
+        ${pieces.map((p) => html`<i class="aired" data-kind=${p.kind} title=${this.airedTitle(p.row)} ${place(p.x, p.width)}></i>`)}
         ${drafts.map((d) => this.renderDraft(d, channel.id))}
         ${hold && hold.channelId === channel.id && (hold.moved || hold.by === "keys") ? this.renderHold(hold, clash!.size > 0) : nothing}
       </div>
@@ -380,11 +405,11 @@ export class GuideGrid extends LitElement {
 
   private renderCell(c: Cell, line: Line, cursor: Cursor | null, clash: Set<string> | null, hold: Hold | null): TemplateResult {
     const here = cursor !== null && (c.kind === "event" ? cursor.id === c.event.id : c.kind === "cluster" ? c.from <= cursor.at && cursor.at < c.to : cursor.id === null && c.from <= cursor.at && cursor.at < c.to);
-    const place = vars({ "--x": c.x, "--w": c.width });
+    const placed = place(c.x, c.width);
     const tab = here ? 0 : -1;
     if (c.kind === "gap") {
       const inner = c.width >= 54 && c.to - c.from < 10 * day && c.from > line.from && c.to < line.to;
-      return html`<div class="cell gap" role="gridcell" tabindex=${tab} data-from=${c.from} data-to=${c.to} aria-label=${texts.gapLabel(this.clockOf(c.from), this.clockOf(c.to))} ${place}>
+      return html`<div class="cell gap" role="gridcell" tabindex=${tab} data-from=${c.from} data-to=${c.to} title=${texts.gapLabel(this.clockOf(c.from), this.clockOf(c.to))} ${placed}>
         ${inner ? html`<span class="label">${common.filler} <span class="time">${lengthText(c.to - c.from)}</span></span>` : nothing}</div>`;
     }
     if (c.kind === "cluster") {
@@ -392,8 +417,7 @@ export class GuideGrid extends LitElement {
       const hit = c.events.some((e) => this.marked.has(e.id) || clash?.has(e.id));
       const one = c.events.length === 1 ? c.events[0]! : null;
       return html`<div class="cell event cluster ${c.to <= this.now ? "past" : ""} ${worst ? worst.kind : ""} ${hit ? "clash" : ""} ${one && this.selected === one.id ? "selected" : ""}" role="gridcell" tabindex=${tab}
-        data-from=${c.from} data-to=${c.to} data-id=${one?.id ?? nothing} title=${one ? this.titleOf(one, null) : texts.cluster(c.events.length)}
-        aria-label=${one ? this.labelOf(one, null) : texts.clusterLabel(c.events.length, this.clockOf(c.from), this.clockOf(c.to))} ${place}>
+        data-from=${c.from} data-to=${c.to} data-id=${one?.id ?? nothing} title=${one ? this.titleOf(one, null) : texts.clusterLabel(c.events.length, this.clockOf(c.from), this.clockOf(c.to))} ${placed}>
         ${c.width >= 26 && !one ? html`<span class="label">${c.events.length}</span>` : nothing}</div>`;
     }
     const e = c.event;
@@ -401,32 +425,34 @@ export class GuideGrid extends LitElement {
     const classes = [
       "cell event", e.end_time <= this.now ? "past" : e.start_time <= this.now ? "onair" : "", difference && difference.kind !== "ok" ? difference.kind : "",
       this.selected === e.id ? "selected" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
-      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < 40 ? "tight" : "",
+      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < 58 ? "tight" : "",
     ].join(" ");
     const shown = c.width >= 24;
+    // The text of what has begun before the left edge stays in sight. Each
+    // sticky element is a layer: only those that can reach the edge are.
+    const sticks = c.width > 90 && c.x < this.stickTo && c.x + c.width > this.stickFrom;
     return html`<div class=${classes} role="gridcell" tabindex=${tab} aria-selected=${this.selected === e.id} data-id=${e.id} data-from=${c.from} data-to=${c.to}
-      aria-label=${this.labelOf(e, difference)} title=${this.titleOf(e, difference)} ${place} ${vars({ "--hue": hueOf(e) })}>
+      title=${this.titleOf(e, difference)} ${placed} ${vars({ "--hue": hueOf(e) })}>
       ${e.start_time <= this.now && this.now < e.end_time ? html`<i class="done" ${vars({ "--done": (this.now - e.start_time) / (e.end_time - e.start_time) })}></i>` : nothing}
       ${shown
-        ? html`<span class="label"><b class="ellipsis">${e.title || common.untitled}</b>
-          <span class="time ellipsis">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} <span class="len">${lengthText(e.end_time - e.start_time)}</span>${e.id.startsWith("auto-") ? html` <span class="auto">${texts.auto}</span>` : nothing}</span></span>`
+        ? html`<span class="label ${sticks ? "sticks" : ""}"><b class="ellipsis">${e.title || common.untitled}</b>
+          <span class="time ellipsis">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} ${lengthText(e.end_time - e.start_time)}${e.id.startsWith("auto-") && c.width > 130 ? html` <span class="auto">${texts.auto}</span>` : nothing}</span></span>`
         : nothing}
-      <i class="edge start"></i><i class="edge end"></i>
     </div>`;
   }
 
   private renderDraft(draft: Draft, channelId: string): unknown {
     return draft.edit.changes.map(({ after }) =>
       after && after.channelId === channelId
-        ? html`<div class="draft ${this.selected === `draft-${after.id}` ? "selected" : ""}" role="gridcell" tabindex="-1" data-draft=${after.id} title=${draft.problem} aria-label=${texts.draftLabel(after.title, this.clockOf(after.start_time))}
-            ${vars({ "--x": xOf(this.axis, after.start_time), "--w": Math.max((after.end_time - after.start_time) * this.axis.scale, 10) })}>
+        ? html`<div class="draft ${this.selected === `draft-${after.id}` ? "selected" : ""}" role="gridcell" tabindex="-1" data-draft=${after.id} title=${draft.problem}
+            ${place(xOf(this.axis, after.start_time), Math.max((after.end_time - after.start_time) * this.axis.scale, 10))}>
             <span class="label"><b class="ellipsis">${after.title || common.untitled}</b><span class="time ellipsis">${texts.draft}</span></span></div>`
         : nothing,
     );
   }
 
   private renderHold(hold: Hold, bad: boolean): TemplateResult {
-    return html`<div class="ghost ${bad ? "bad" : ""}" role="presentation" ${vars({ "--x": xOf(this.axis, hold.start), "--w": Math.max((hold.end - hold.start) * this.axis.scale, 4) })}>
+    return html`<div class="ghost ${bad ? "bad" : ""}" role="presentation" ${place(xOf(this.axis, hold.start), Math.max((hold.end - hold.start) * this.axis.scale, 4))}>
       <span class="label"><b class="ellipsis">${hold.event ? hold.event.title || common.untitled : texts.newEvent}</b>
       <span class="time">${this.clockOf(hold.start)}–${this.clockOf(hold.end)} · ${lengthText(hold.end - hold.start)}</span></span></div>`;
   }
@@ -435,15 +461,13 @@ export class GuideGrid extends LitElement {
     return clockText(at, this.zone, this.snap < minute);
   }
 
-  private labelOf(e: Planned, d: Difference | null): string {
-    return texts.eventLabel(e.title || common.untitled, this.clockOf(e.start_time), this.clockOf(e.end_time), dayText(e.start_time, this.zone), d && d.kind !== "ok" ? d.text : "");
-  }
-
   private titleOf(e: Planned, d: Difference | null): string {
-    return `${e.title || common.untitled}\n${clockText(e.start_time, this.zone)}–${clockText(e.end_time, this.zone)} (${lengthText(e.end_time - e.start_time)})${d ? `\n${d.text}` : ""}`;
+    const length = lengthText(e.end_time - e.start_time);
+    return `${texts.eventLabel(e.title || common.untitled, this.clockOf(e.start_time), this.clockOf(e.end_time), dayText(e.start_time, this.zone), length)}${d ? `\n${d.text}` : ""}`;
   }
 
   private ask<K extends keyof GridEvents>(name: K, detail: GridEvents[K]): void {
+    if (name === "create" || name === "channel") this.focusAfter = 0; // a form takes it
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
@@ -452,7 +476,7 @@ export class GuideGrid extends LitElement {
   /** Puts the keyboard somewhere, and makes that seen. */
   focusOn(cursor: Cursor): void {
     this.cursor = cursor;
-    this.focusAfter = true;
+    this.focusAfter = 5;
     const index = this.lines.findIndex((l) => l.channel.id === cursor.channelId);
     if (index < 0 || !this.width) return;
     const y = index * this.rowHeight;
@@ -460,10 +484,14 @@ export class GuideGrid extends LitElement {
     if (y < s.scrollTop) s.scrollTop = y;
     else if (y + this.rowHeight > s.scrollTop + this.height - this.headHeight) s.scrollTop = y + this.rowHeight + this.headHeight - this.height + 8;
     const { from, to } = this.range;
+    const line = this.lines[index]!;
     const e = this.at(cursor)?.event;
-    const start = e?.start_time ?? cursor.at;
-    const end = e?.end_time ?? cursor.at;
-    if (end <= from + 0.02 * this.span || start >= to - 0.05 * this.span) this.wants = { at: start, share: start < from ? 0.15 : 0.6 };
+    const free = e ? null : gapAt(line.events, cursor.at, line);
+    const start = e?.start_time ?? free?.from ?? cursor.at;
+    const end = e?.end_time ?? free?.to ?? cursor.at;
+    const hidden = end <= from + 0.02 * this.span || start >= to - 0.05 * this.span;
+    const goal = e ? start : cursor.at;
+    this.wants = hidden ? { at: goal, share: goal < from ? 0.15 : 0.6 } : null;
     this.window(s.scrollLeft, s.scrollTop);
     this.requestUpdate();
   }
@@ -657,7 +685,7 @@ export class GuideGrid extends LitElement {
       return;
     }
     this.cursor = { channelId: h.channelId, at: h.start, id: h.event.id };
-    this.focusAfter = h.by === "keys";
+    if (h.by === "keys") this.focusAfter = 5;
     if (h.channelId !== h.event.channelId || h.start !== h.event.start_time || h.end !== h.event.end_time) {
       this.ask("place", { event: h.event, channelId: h.channelId, start: h.start, end: h.end });
     }
@@ -671,6 +699,13 @@ export class GuideGrid extends LitElement {
 
   private lineUnder(y: number): Line | undefined {
     return this.lines[Math.floor((y - this.scroller.getBoundingClientRect().top - this.headHeight + this.scroller.scrollTop) / this.rowHeight)];
+  }
+
+  /** What of an event is held: an edge, or all of it. */
+  private gripOf(cell: HTMLElement, x: number, touch: boolean): "start" | "end" | "move" {
+    const { left, right, width } = cell.getBoundingClientRect();
+    const edge = Math.min(touch ? 22 : 7, width / 4);
+    return x - left < edge ? "start" : right - x < edge ? "end" : "move";
   }
 
   private longPress: ReturnType<typeof setTimeout> | undefined;
@@ -688,7 +723,7 @@ export class GuideGrid extends LitElement {
     const event = (id && line.events.find((o) => o.id === id)) || null;
     if (target.closest(".draft") || (!event && target.closest(".cluster"))) return;
     const at = this.timeUnder(e.clientX);
-    const mode = !event ? "new" : target.matches(".edge.start") ? "start" : target.matches(".edge.end") ? "end" : "move";
+    const mode = !event ? "new" : this.gripOf(target.closest<HTMLElement>(".cell")!, e.clientX, touch);
     const begin = () => {
       const start = event?.start_time ?? this.snapped(at);
       this.hold = { mode, by: "pointer", event, channelId: line.channel.id, start, end: event?.end_time ?? start, grip: at - start, moved: false };
@@ -821,13 +856,13 @@ export class GuideGrid extends LitElement {
     const at = this.timeUnder(x);
     if (event && !cell?.matches(".cluster")) {
       this.cursor = { channelId: line.channel.id, at: event.start_time, id: event.id };
-      this.focusAfter = true;
+      this.focusAfter = 5;
       this.ask("open", { event });
       return;
     }
     if (cell?.matches(".cluster")) this.zoomInto(line, Number(cell.dataset["from"]));
     this.cursor = { channelId: line.channel.id, at, id: null };
-    this.focusAfter = true;
+    this.focusAfter = 5;
   }
 
   private doubleClicked(e: MouseEvent): void {
@@ -845,6 +880,9 @@ export class GuideGrid extends LitElement {
     this.ask("zoom", { span: this.span * (e.deltaY > 0 ? 1.25 : 0.8), at: this.zoomAt });
   }
 }
+
+/** Puts an element there on the time axis, in pixels. */
+const place = (x: number, width?: number) => vars(width === undefined ? { left: `${x.toFixed(2)}px` } : { left: `${x.toFixed(2)}px`, width: `${width.toFixed(2)}px` });
 
 const idOf = (c: Cell): string | null => (c.kind === "event" ? c.event.id : c.kind === "cluster" && c.events.length === 1 ? c.events[0]!.id : null);
 

@@ -372,7 +372,7 @@ export class Store extends EventTarget {
 
 /** What to change, or what has failed. */
 export function reason(err: unknown): string {
-  if (err instanceof ApiError && err.status === 412) return err.detail || texts.changedMeanwhile;
+  if (err instanceof ApiError && err.status === 412) return err.detail === texts.goneMeanwhile || /^There is no/.test(err.detail) ? texts.goneMeanwhile : texts.changedMeanwhile;
   return err instanceof Error ? err.message : String(err);
 }
 
