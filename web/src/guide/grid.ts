@@ -46,6 +46,8 @@ export interface GridEvents {
 
 const around = 10 * day; // on both sides of where somebody has gone to
 const shortest = second;
+/** Narrower events have a title only. */
+const tight = 58;
 
 /** Channels × time. Only what can be seen, and a little more, is in the document. */
 @customElement("guide-grid")
@@ -425,7 +427,7 @@ export class GuideGrid extends LitElement {
     const classes = [
       "cell event", e.end_time <= this.now ? "past" : e.start_time <= this.now ? "onair" : "", difference && difference.kind !== "ok" ? difference.kind : "",
       this.selected === e.id ? "selected" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
-      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < 58 ? "tight" : "",
+      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < tight ? "tight" : "",
     ].join(" ");
     const shown = c.width >= 24;
     // The text of what has begun before the left edge stays in sight. Each
@@ -434,10 +436,12 @@ export class GuideGrid extends LitElement {
     return html`<div class=${classes} role="gridcell" tabindex=${tab} aria-selected=${this.selected === e.id} data-id=${e.id} data-from=${c.from} data-to=${c.to}
       title=${this.titleOf(e, difference)} ${placed} ${vars({ "--hue": hueOf(e) })}>
       ${e.start_time <= this.now && this.now < e.end_time ? html`<i class="done" ${vars({ "--done": (this.now - e.start_time) / (e.end_time - e.start_time) })}></i>` : nothing}
-      ${shown
-        ? html`<span class="label ${sticks ? "sticks" : ""}"><b class="ellipsis">${e.title || common.untitled}</b>
-          <span class="time ellipsis">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} ${lengthText(e.end_time - e.start_time)}${e.id.startsWith("auto-") && c.width > 130 ? html` <span class="auto">${texts.auto}</span>` : nothing}</span></span>`
-        : nothing}
+      ${!shown
+        ? nothing
+        : c.width < tight
+        ? html`<b class="only ellipsis">${e.title || common.untitled}</b>`
+        : html`<span class="label ${sticks ? "sticks" : ""}"><b class="ellipsis">${e.title || common.untitled}</b>
+          <span class="time ellipsis">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} ${lengthText(e.end_time - e.start_time)}${e.id.startsWith("auto-") && c.width > 130 ? html` <span class="auto">${texts.auto}</span>` : nothing}</span></span>`}
     </div>`;
   }
 
@@ -560,7 +564,8 @@ export class GuideGrid extends LitElement {
     }
     const cells = cellsOf(line.events, line, this.axis, line.from, line.to);
     const here = cells.findIndex((c) => (c.kind === "event" ? c.event.id === cursor.id : c.from <= cursor.at && cursor.at < c.to));
-    const next = here < 0 ? undefined : cells[here + (key === "ArrowLeft" ? -1 : 1)];
+    const left = key === "ArrowLeft";
+    const next = here >= 0 ? cells[here + (left ? -1 : 1)] : left ? cells.findLast((c) => c.to <= cursor.at) : cells.find((c) => c.from >= cursor.at);
     if (next) this.focusOn({ channelId: line.channel.id, at: Math.max(next.from, line.from), id: idOf(next) });
     else {
       const { from, to } = this.range;
