@@ -75,7 +75,10 @@ export const gridStyles = [
       border: 1px solid var(--line-strong); border-left: 3px solid var(--tone); touch-action: pan-x pan-y; box-shadow: 0 0 0 1px var(--surface);
     }
     .event:hover { border-color: var(--tone); z-index: 1 }
-    .only { display: block; padding: 11px 5px; font-weight: 600; pointer-events: none }
+    .event { padding: 4px 8px; text-overflow: ellipsis; white-space: nowrap }
+    .event b { font-weight: 600 }
+    .event.tight { padding: 11px 5px }
+    .event.wide, .event.cluster { padding: 0 }
     .event.past { background: color-mix(in oklab, var(--raised), var(--surface) 70%); border-color: var(--line) var(--line) var(--line) color-mix(in oklab, var(--tone), var(--surface) 55%) }
     .event.past b { font-weight: 500; color: var(--muted) }
     .event.onair { border-color: color-mix(in oklab, var(--accent), var(--line-strong) 30%); border-left-color: var(--tone) }

@@ -241,9 +241,9 @@ export class GuideGrid extends LitElement {
     this.stickFrom = this.left + step;
     this.stickTo = this.left + 2 * step;
     this.right = Math.ceil((x + this.width) / step) * step + step;
-    const rows = 2 * this.rowHeight;
-    this.top = Math.floor(y / rows) * 2 - 2;
-    this.bottom = Math.ceil((y + this.height) / rows) * 2 + 2;
+    const rows = 4 * this.rowHeight;
+    this.top = Math.floor(y / rows) * 4 - 2;
+    this.bottom = Math.ceil((y + this.height) / rows) * 4 + 2;
   }
 
   private scrolled(): void {
@@ -385,7 +385,7 @@ export class GuideGrid extends LitElement {
               : html`<span class="ellipsis">${channel.id}</span>`}
         </span>
         ${this.engine
-          ? html`<a class="watch" tabindex="-1" target="_blank" rel="noopener" href=${`${this.engine}/#${encodeURIComponent(channel.id)}`} title=${texts.watch(channel.name || channel.id)} aria-label=${texts.watch(channel.name || channel.id)}>
+          ? html`<a class="watch" tabindex="-1" target="_blank" rel="noopener" href=${`${this.engine}/?channel=${encodeURIComponent(channel.id)}`} title=${texts.watch(channel.name || channel.id)} aria-label=${texts.watch(channel.name || channel.id)}>
               <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M5 3.2v9.6l7.6-4.8z" fill="currentColor" /></svg></a>`
           : nothing}
       </div>
@@ -424,25 +424,28 @@ export class GuideGrid extends LitElement {
     }
     const e = c.event;
     const difference = differenceOf(e, line.aired, this.now);
-    const classes = [
-      "cell event", e.end_time <= this.now ? "past" : e.start_time <= this.now ? "onair" : "", difference && difference.kind !== "ok" ? difference.kind : "",
-      this.selected === e.id ? "selected" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
-      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < tight ? "tight" : "",
-    ].join(" ");
     const shown = c.width >= 24;
     // The text of what has begun before the left edge stays in sight. Each
     // sticky element is a layer: only those that can reach the edge are.
     const sticks = c.width > 90 && c.x < this.stickTo && c.x + c.width > this.stickFrom;
+    const classes = [
+      "cell event", e.end_time <= this.now ? "past" : e.start_time <= this.now ? "onair" : "", difference && difference.kind !== "ok" ? difference.kind : "",
+      this.selected === e.id ? "selected" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
+      hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < tight ? "tight" : "", sticks ? "wide" : "",
+    ].join(" ");
     return html`<div class=${classes} role="gridcell" tabindex=${tab} aria-selected=${this.selected === e.id} data-id=${e.id} data-from=${c.from} data-to=${c.to}
       title=${this.titleOf(e, difference)} ${placed} ${vars({ "--hue": hueOf(e) })}>
       ${e.start_time <= this.now && this.now < e.end_time ? html`<i class="done" ${vars({ "--done": (this.now - e.start_time) / (e.end_time - e.start_time) })}></i>` : nothing}
-      ${!shown
-        ? nothing
-        : c.width < tight
-        ? html`<b class="only ellipsis">${e.title || common.untitled}</b>`
-        : html`<span class="label ${sticks ? "sticks" : ""}"><b class="ellipsis">${e.title || common.untitled}</b>
-          <span class="time ellipsis">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} ${lengthText(e.end_time - e.start_time)}${e.id.startsWith("auto-") && c.width > 130 ? html` <span class="auto">${texts.auto}</span>` : nothing}</span></span>`}
+      ${shown ? this.renderText(e, difference, c.width, sticks) : nothing}
     </div>`;
+  }
+
+  /** Two lines that the cell itself cuts off: clipping each of them is what painting would be slow by. */
+  private renderText(e: Planned, difference: Difference | null, width: number, sticks: boolean): TemplateResult {
+    const title = e.title || common.untitled;
+    if (width < tight) return html`<b class="only">${title}</b>`;
+    const time = html`<span class="time">${difference && difference.kind !== "ok" ? html`<span class="mark">${mark(difference.kind)}</span>` : nothing}${clockText(e.start_time, this.zone)} ${lengthText(e.end_time - e.start_time)}${e.id.startsWith("auto-") && width > 130 ? html` <span class="auto">${texts.auto}</span>` : nothing}</span>`;
+    return sticks ? html`<span class="label sticks"><b class="ellipsis">${title}</b>${time}</span>` : html`<b>${title}</b><br>${time}`;
   }
 
   private renderDraft(draft: Draft, channelId: string): unknown {
