@@ -94,7 +94,7 @@ func TestRequestsToTheLog(t *testing.T) {
 				time.Sleep(time.Minute)
 				n := log.taken()
 				if headless && (n["read"] < 25*channels || n["watch one"] == 0 || n["heads"] > 1) ||
-					!headless && (n["read"] > 0 || n["watch one"] > 0 || n["heads"] < 30 || n["heads"] > 61 || n["watch"] > 6) {
+					!headless && (n["read"] > 0 || n["watch one"] > 0 || n["heads"] < 25 || n["heads"] > 61 || n["watch"] > 6) {
 					t.Errorf("in a minute: %v", n)
 				}
 				for _, ch := range s.channels {

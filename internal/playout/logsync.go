@@ -133,6 +133,9 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		if err := r.jumped(ctx, jumps); err != nil {
 			return now.Add(appendRetry)
 		}
+		if r.tl == nil {
+			return r.e.Now() // the log is gone as well
+		}
 	}
 	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && now.Sub(r.watched) < watchInterval {
 		return r.answer.Add(logInterval)
@@ -320,11 +323,17 @@ func (r *runner) diverged(ctx context.Context) error {
 
 // beginAbove takes over the log, above it and above what was published here,
 // for which floor stands: with the beginning that another engine has made by
-// now, if it is that high, or with one of its own.
+// now, if it is that high, or with one of its own. Where it is another log by
+// now, there is no timeline afterwards.
 func (r *runner) beginAbove(ctx context.Context, floor playlog.Numbers) error {
 	page, err := r.read(ctx, -recentCuts)
 	if err != nil {
 		return err
+	}
+	if page.ID != r.logID {
+		r.lost(page)
+		r.floor = highest(r.floor, floor)
+		return nil
 	}
 	now := r.e.Now()
 	r.frozen = nil // the store may be a backup that has them not

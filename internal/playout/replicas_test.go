@@ -1188,3 +1188,26 @@ func TestReplicasSettleTogether(t *testing.T) {
 		}
 	})
 }
+
+// TestLogIsReplacedByOneOfAnotherTime: the schedule is back on another machine,
+// with nothing of what it had and with another date.
+func TestLogIsReplacedByOneOfAnotherTime(t *testing.T) {
+	for _, by := range []time.Duration{time.Minute, -time.Minute} {
+		t.Run(by.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				c := newTimedCluster(t, 0, 0)
+				defer c.close()
+				rng := rand.New(rand.NewPCG(17, 18))
+				c.edit(rng)
+				c.watch(time.Minute)
+				c.log.(*playlog.Memory).Delete("one")
+				c.store.step(by)
+				c.named, c.agree = make(map[string]string), false
+				c.watch(20 * time.Second)
+				c.agree, c.named = true, make(map[string]string)
+				c.watch(2 * time.Minute)
+				c.same()
+			})
+		})
+	}
+}

@@ -56,7 +56,7 @@ func newTracks(settings *playlog.Settings, tl *timeline.Timeline, latest *render
 // timeline only goes on, tracks and their documents are taken over: what they
 // have published is still true.
 func newView(before *view, channel string, settings *playlog.Settings, tl *timeline.Timeline, latest *rendered) *view {
-	if before != nil && before.settings == settings && before.timeline().Base() == tl.Base() {
+	if before != nil && before.settings == settings && before.rendered == latest && before.timeline().Base() == tl.Base() {
 		for _, t := range before.tracks {
 			t.tl.Store(tl)
 		}
