@@ -51,6 +51,10 @@ func TestUnits(t *testing.T) {
 				t.Errorf("%s: the schedule is not at %s", file, value)
 			}
 		}
+		// Without /proc/stat there is no process_start_time_seconds, which an alert needs.
+		if u["ProcSubset"] != nil {
+			t.Errorf("%s: ProcSubset is %q", file, u["ProcSubset"])
+		}
 		seconds, err := strconv.Atoi(u["TimeoutStopSec"][0])
 		if err != nil || time.Duration(seconds)*time.Second < service.StopTime {
 			t.Errorf("%s gives %s s to stop, and the service needs %s", file, u["TimeoutStopSec"], service.StopTime)
