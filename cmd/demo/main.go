@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"consuo/internal/demo"
@@ -25,6 +26,9 @@ func main() {
 
 func run(ctx context.Context) error {
 	o := demo.Options{Out: os.Stdout, Channel: "demo"}
+	// As the engine does: of several keys the first is sent.
+	key, _, _ := strings.Cut(os.Getenv("API_KEY"), ",")
+	o.APIKey = strings.TrimSpace(key)
 	program, err := os.Executable()
 	if err != nil {
 		return err

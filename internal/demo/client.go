@@ -16,6 +16,7 @@ import (
 // client speaks to the schedule service.
 type client struct {
 	base string
+	key  string // API key; "" is none
 	http *http.Client
 }
 
@@ -36,6 +37,9 @@ func (c *client) do(ctx context.Context, method, path string, body, out any, all
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("X-API-Key", c.key)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

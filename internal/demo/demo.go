@@ -22,6 +22,7 @@ type Options struct {
 	// Schedule is the base URL of a schedule service that runs already. Then no
 	// daemon is started: the demo serves VODs and keeps the programme.
 	Schedule string
+	APIKey   string // what its writes need; "" if they need none
 
 	BinDir       string // where the programs schedule and engine are
 	DataDir      string // for the schedule's database and the logs
@@ -72,7 +73,7 @@ func Run(ctx context.Context, o Options) (outcome error) {
 	}
 	defer stopOrigin()
 
-	api := &client{base: strings.TrimSuffix(o.Schedule, "/"), http: &http.Client{Timeout: 10 * time.Second}}
+	api := &client{base: strings.TrimSuffix(o.Schedule, "/"), key: o.APIKey, http: &http.Client{Timeout: 10 * time.Second}}
 	watch := ""
 	if o.Schedule == "" {
 		daemons, err := startDaemons(o, fail)

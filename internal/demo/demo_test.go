@@ -127,6 +127,7 @@ func TestNowAndNext(t *testing.T) {
 
 // fakeSchedule is what the demo uses of the schedule service.
 type fakeSchedule struct {
+	key      string // that writes need
 	mu       sync.Mutex
 	channels map[string]bool
 	events   []event
@@ -135,6 +136,10 @@ type fakeSchedule struct {
 func (f *fakeSchedule) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r.Method != http.MethodGet && r.Header.Get("X-API-Key") != f.key {
+		http.Error(w, "no key", http.StatusUnauthorized)
+		return
+	}
 	switch r.Method + " " + r.URL.Path {
 	case "POST /channels":
 		var c struct{ ID string }
@@ -182,10 +187,10 @@ func (f *fakeSchedule) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestTopUp(t *testing.T) {
-	fake := &fakeSchedule{channels: map[string]bool{}}
+	fake := &fakeSchedule{key: "theKey", channels: map[string]bool{}}
 	server := httptest.NewServer(fake)
 	defer server.Close()
-	api := &client{base: server.URL, http: server.Client()}
+	api := &client{base: server.URL, key: "theKey", http: server.Client()}
 	o := Options{Channel: "demo", VODURL: "http://vod"}
 	begin := time.UnixMilli(1_000_000_000)
 	for hour := range 5 {

@@ -114,7 +114,12 @@ func TestCompose(t *testing.T) {
 	if got, want := *project.Services["schedule"].Environment["ENGINE_URL"], "http://localhost:"+project.Services["cache"].Ports[0].Published; got != want {
 		t.Errorf("ENGINE_URL is %s, want %s", got, want)
 	}
-	elsewhere := compose(t, nil, "PUBLIC_HOST=tv.example", "VERSION=v9")
+	elsewhere := compose(t, nil, "PUBLIC_HOST=tv.example", "VERSION=v9", "API_KEY=secret")
+	for _, name := range []string{"schedule", "engine", "demo"} { // who asks for the key, and who write
+		if with, without := elsewhere.Services[name].Environment["API_KEY"], project.Services[name].Environment["API_KEY"]; *with != "secret" || *without != "" {
+			t.Errorf("%s has the key %q, and %q without one", name, *with, *without)
+		}
+	}
 	if got := *elsewhere.Services["engine"].Environment["DELIVERY_MAP"]; got != "http://demo:8002/=http://tv.example:8002/" {
 		t.Errorf("with PUBLIC_HOST, DELIVERY_MAP is %s", got)
 	}
