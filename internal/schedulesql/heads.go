@@ -2,13 +2,13 @@ package schedulesql
 
 import (
 	"context"
-	"database/sql"
+	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"consuo/internal/playlog"
+	"consuo/internal/schedule"
 )
 
 // appending is the key of an advisory lock that every append on PostgreSQL
@@ -83,8 +83,12 @@ func (p *Playout) Heads(ctx context.Context) (playlog.Heads, error) {
 	return h, nil
 }
 
-// Watch implements [playlog.Log].
+// Watch implements [playlog.Log]. It is one statement, however many channels there
+// are and however far the database is, and it waits for no append: on PostgreSQL
+// a log that is being appended to is passed over, as an append says the same.
 func (p *Playout) Watch(ctx context.Context, ids map[string]string) error {
+	ids = maps.Clone(ids)
+	maps.DeleteFunc(ids, func(channel, id string) bool { return !schedule.ValidID(channel) || !schedule.ValidID(id) })
 	if len(ids) == 0 {
 		return nil
 	}
@@ -92,19 +96,15 @@ func (p *Playout) Watch(ctx context.Context, ids map[string]string) error {
 	if err != nil {
 		return err
 	}
-	err = p.store.inTx(ctx, func(tx *sql.Tx) error {
-		update, err := tx.PrepareContext(ctx, `UPDATE playout_logs SET watched_ns = $3 WHERE channel_id = $1 AND id = $2 AND watched_ns < $3`)
-		if err != nil {
-			return err
+	list, err := json.Marshal(ids)
+	if err == nil {
+		update := `UPDATE playout_logs SET watched_ns = $1 WHERE watched_ns < $1 AND (channel_id, id) IN (SELECT key, value FROM json_each($2))`
+		if p.store.isPostgres() {
+			update = `UPDATE playout_logs SET watched_ns = $1 WHERE id IN (SELECT id FROM playout_logs
+				WHERE watched_ns < $1 AND (channel_id, id) IN (SELECT key, value FROM json_each_text($2::json)) FOR NO KEY UPDATE SKIP LOCKED)`
 		}
-		defer update.Close()
-		for _, channel := range slices.Sorted(maps.Keys(ids)) { // in the same order as everybody: no deadlock
-			if _, err := update.ExecContext(ctx, channel, ids[channel], now.UnixNano()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+		_, err = p.store.write.ExecContext(ctx, update, now.UnixNano(), string(list))
+	}
 	if err != nil {
 		return fmt.Errorf("note which playout logs are watched: %w", err)
 	}

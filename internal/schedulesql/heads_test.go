@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"consuo/internal/pgtest"
 	"consuo/internal/schedule"
 )
 
@@ -57,4 +58,34 @@ func TestHeadsDuringAnAppend(t *testing.T) {
 			t.Errorf("head %d at %s, decided at %s", n, after, decided)
 		}
 	})
+}
+
+// An append that takes its time keeps nobody from saying which channels are
+// watched, and an engine may have thousands of them.
+func TestWatchDuringAnAppend(t *testing.T) {
+	store := openURL(t, pgtest.URL(t)) // SQLite has one writer at a time
+	p := store.Playout(8 * time.Second)
+	ids := make(map[string]string)
+	for _, channel := range []string{"one", "two"} {
+		makeChannel(t, store, channel)
+		ids[channel] = p.fill(t, channel, slateCut(1, noon, "d")).ID
+	}
+	ids["t\x00wo"] = ids["two"]
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	must(t, store.inTx(ctx, func(tx *sql.Tx) error {
+		page, err := p.page(ctx, tx, "one", -1, time.Now())
+		if err != nil {
+			return err
+		}
+		if err := p.watch(ctx, tx, page); err != nil {
+			return err
+		}
+		return p.Watch(ctx, ids)
+	}))
+	for channel := range ids {
+		if h, err := p.Heads(ctx); err != nil || h.Logs[channel].ID != ids[channel] && schedule.ValidID(channel) {
+			t.Errorf("%s is not watched: %v, %v", channel, h.Logs, err)
+		}
+	}
 }
