@@ -92,6 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		err = service.Run(ctx, service.Options{
 			Addr: cfg.Port.Addr(), MetricsAddr: cfg.MetricsPort.Addr(), PprofAddr: cfg.PprofPort.LocalAddr(),
 			Handler: handler, Logger: log, Registry: registry, Ready: store.Ping,
+			ReadTimeout: time.Minute,
 		})
 		cancel() // also if listening has failed
 		background.Wait()
