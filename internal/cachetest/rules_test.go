@@ -1,6 +1,7 @@
 package cachetest
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -144,6 +145,19 @@ func TestRules(t *testing.T) {
 				t.Errorf("unknown channel: %d, %s, Cache-Control %s", a.status, a.header.Get("X-Cache-Status"), a.header.Get("Cache-Control"))
 			}
 		}
+		// Many who ask at once don't wait for one another.
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				a, err := get(ctx, s.cache+"/live/master.m3u8?channel="+late+"&n="+strconv.Itoa(i), nil)
+				if err != nil || a.status != http.StatusNotFound {
+					t.Errorf("unknown channel, asked for by many: %d, %v", a.status, err)
+				}
+			})
+		}
+		all.Wait()
 		s.post("/channels", map[string]any{"id": late, "name": late, "config": map[string]any{}})
 		s.await(s.cache + "/live/master.m3u8?channel=" + late)
 	})
