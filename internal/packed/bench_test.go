@@ -11,18 +11,9 @@ import (
 
 // film is an asset of two hours, with five videos and two audios.
 func film(b *testing.B) *hls.Presentation {
-	files := vodtest.New(2 * time.Hour).Files("film")
-	mv, err := hls.ParseMultivariant(vodtest.URL("film"), files["master.m3u8"])
+	p, err := vodtest.New(2 * time.Hour).Presentation("film")
 	if err != nil {
 		b.Fatal(err)
-	}
-	p := &hls.Presentation{URL: vodtest.URL("film"), Multivariant: mv, Media: make(map[string]*hls.Media)}
-	for name, body := range files {
-		if uri := "http://vod.example/film/" + name; name != "master.m3u8" {
-			if p.Media[uri], err = mv.ParseMedia(uri, body); err != nil {
-				b.Fatal(err)
-			}
-		}
 	}
 	return p
 }

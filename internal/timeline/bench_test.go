@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"consuo/internal/hls"
 	"consuo/internal/timeline"
 	"consuo/internal/vodtest"
 )
@@ -13,18 +12,9 @@ import (
 // film is an asset of five videos and two audios of about this many segments.
 func film(b *testing.B, segments int) *timeline.Asset {
 	b.Helper()
-	files := vodtest.New(time.Duration(segments) * vodtest.Segment).Files("film")
-	mv, err := hls.ParseMultivariant(vodtest.URL("film"), files["master.m3u8"])
+	p, err := vodtest.New(time.Duration(segments) * vodtest.Segment).Presentation("film")
 	if err != nil {
 		b.Fatal(err)
-	}
-	p := &hls.Presentation{URL: vodtest.URL("film"), Multivariant: mv, Media: make(map[string]*hls.Media)}
-	for name, body := range files {
-		if uri := "http://vod.example/film/" + name; name != "master.m3u8" {
-			if p.Media[uri], err = mv.ParseMedia(uri, body); err != nil {
-				b.Fatal(err)
-			}
-		}
 	}
 	return newAsset(b, p)
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"consuo/internal/hls"
 )
 
 // Segment is how long a segment of video lasts; those of audio last about as
@@ -41,12 +43,14 @@ func New(length time.Duration) *Origin {
 		defer func() { o.files[t.name+".m3u8"] = *body }()
 	}
 	wait.Wait()
-	o.files["master.m3u8"] = master()
+	o.files[multivariant] = master()
 	return o
 }
 
 // URL returns the address of a film.
-func URL(name string) string { return "http://vod.example/" + name + "/master.m3u8" }
+func URL(name string) string { return "http://vod.example/" + name + "/" + multivariant }
+
+const multivariant = "master.m3u8"
 
 // Files returns the playlists of a film by file name.
 func (o *Origin) Files(name string) map[string][]byte {
@@ -55,6 +59,26 @@ func (o *Origin) Files(name string) map[string][]byte {
 		files[file] = o.file(name, file)
 	}
 	return files
+}
+
+// Presentation returns a film as it is parsed.
+func (o *Origin) Presentation(name string) (*hls.Presentation, error) {
+	files := o.Files(name)
+	mv, err := hls.ParseMultivariant(URL(name), files[multivariant])
+	if err != nil {
+		return nil, err
+	}
+	p := &hls.Presentation{URL: URL(name), Multivariant: mv, Media: make(map[string]*hls.Media)}
+	for file, body := range files {
+		uri := strings.TrimSuffix(URL(name), multivariant) + file
+		if file == multivariant {
+			continue
+		}
+		if p.Media[uri], err = mv.ParseMedia(uri, body); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 func (o *Origin) file(name, file string) []byte {
