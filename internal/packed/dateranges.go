@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"consuo/internal/hls"
@@ -40,6 +41,8 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 	if len(anchors) == 0 {
 		return nil, len(tags)
 	}
+	first := anchors[0]
+	slices.SortStableFunc(anchors, func(a, b anchor) int { return a.date.Compare(b.date) })
 	byID := make(map[string]int)
 	for _, tag := range tags {
 		if i, ok := byID[tag.ID]; ok {
@@ -53,17 +56,16 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 			continue
 		}
 		// The date is that of the content after the latest anchor before it.
-		from := anchors[0]
-		for _, a := range anchors {
-			if !a.date.After(tag.StartDate) && !a.date.Before(from.date) {
-				from = a
-			}
+		from := first
+		if n := sort.Search(len(anchors), func(n int) bool { return anchors[n].date.After(tag.StartDate) }); n > 0 && !tag.StartDate.Before(first.date) {
+			from = anchors[n-1]
 		}
 		byID[tag.ID] = len(ranges)
 		ranges = append(ranges, DateRange{DateRange: tag, At: from.at + tag.StartDate.Sub(from.date)})
 	}
 	slices.SortStableFunc(ranges, func(a, b DateRange) int { return cmp.Compare(a.At, b.At) })
-	for i := range ranges {
+	next := make(map[string]time.Duration) // where one of a class begins, of those after r
+	for i := range slices.Backward(ranges) {
 		r := &ranges[i]
 		r.Length, r.Planned = r.Duration, r.PlannedDuration
 		switch {
@@ -71,11 +73,11 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 		case !r.EndDate.IsZero():
 			r.Length = r.EndDate.Sub(r.StartDate)
 		case r.EndOnNext: // draft 4.4.5.1: until the next one of its class
-			next := slices.IndexFunc(ranges[i+1:], func(o DateRange) bool { return o.Class == r.Class })
-			if next >= 0 {
-				r.Length = ranges[i+1+next].At - r.At
+			if at, ok := next[r.Class]; ok {
+				r.Length = at - r.At
 			}
 		}
+		next[r.Class] = r.At
 	}
 	return ranges, 0
 }

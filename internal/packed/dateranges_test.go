@@ -1,0 +1,79 @@
+package packed_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"consuo/internal/hls"
+	"consuo/internal/packed"
+)
+
+// dated is a playlist with a date and a date range for each segment; dates and
+// classes are what it is given.
+func dated(t testing.TB, n int, date func(i int) (anchor, start time.Time, class string)) *hls.Media {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("#EXTM3U\n#EXT-X-TARGETDURATION:6\n")
+	for i := range n {
+		anchor, start, class := date(i)
+		fmt.Fprintf(&b, "#EXT-X-PROGRAM-DATE-TIME:%s\n#EXT-X-DATERANGE:ID=\"%d\",CLASS=\"%s\",START-DATE=\"%s\",END-ON-NEXT=YES\n#EXTINF:6,\n%d.ts\n",
+			anchor.Format(time.RFC3339), i, class, start.Format(time.RFC3339), i)
+	}
+	b.WriteString("#EXT-X-ENDLIST\n")
+	_, m, err := hls.Parse("https://vod.example/a.m3u8", b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+var newYear = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A date is that of the content after the latest date before it, in whatever
+// order a playlist has them; a range that says so ends with the next of its class.
+func TestDateRangesAmongDates(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		m := dated(t, 1+rng.IntN(8), func(int) (time.Time, time.Time, string) {
+			at := func() time.Time { return newYear.Add(time.Duration(rng.IntN(20)) * time.Second) }
+			return at(), at(), string("ab"[rng.IntN(2)])
+		})
+		ranges := packed.NewMedia(m).Ranges
+		for i, r := range ranges {
+			from, at := 0, time.Duration(0)
+			for k, s := range m.Segments {
+				if d := s.ProgramDateTime; !d.After(r.StartDate) && !d.Before(m.Segments[from].ProgramDateTime) {
+					from, at = k, 6*time.Second*time.Duration(k)
+				}
+			}
+			if want := at + r.StartDate.Sub(m.Segments[from].ProgramDateTime); r.At != want {
+				t.Fatalf("range %s begins at %s, want %s", r.ID, r.At, want)
+			}
+			want := time.Duration(-1)
+			for _, o := range ranges[i+1:] {
+				if o.Class == r.Class {
+					want = o.At - r.At
+					break
+				}
+			}
+			if r.Length != want {
+				t.Fatalf("range %s lasts %s, want %s", r.ID, r.Length, want)
+			}
+		}
+	}
+}
+
+// BenchmarkDateRanges is of the most that an origin may send, or so: it must not
+// keep other playlists from being parsed.
+func BenchmarkDateRanges(b *testing.B) {
+	m := dated(b, 60_000, func(i int) (time.Time, time.Time, string) {
+		at := newYear.Add(time.Duration(i) * 6 * time.Second)
+		return at, at, fmt.Sprint(i)
+	})
+	for b.Loop() {
+		packed.NewMedia(m)
+	}
+}
