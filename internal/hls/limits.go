@@ -25,12 +25,16 @@ const (
 
 	// A subtitle rendition may be one segment as long as the film.
 	maxSegmentDuration = 24 * time.Hour
-	maxDuration        = 31 * 24 * time.Hour
+
+	maxWarnings = 20
+)
+
+// Limits of the times of a playlist, for those who keep them.
+const (
+	MaxDuration = 31 * 24 * time.Hour // of all of its segments
 
 	// Segments of no length are legal and real (a last segment of a few
 	// audio samples, rounded), but a window of seconds must not hold
 	// thousands of them.
-	maxSegmentsPerSecond = 100
-
-	maxWarnings = 20
+	MaxSegmentsPerSecond = 100
 )

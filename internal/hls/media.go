@@ -172,8 +172,8 @@ func (p *mediaParser) inf(t tag) *Error {
 	if d > maxSegmentDuration {
 		return errorf(BadTime, 0, "the EXTINF %s is longer than %s", clip(digits), maxSegmentDuration)
 	}
-	if p.total += d; p.total > maxDuration {
-		return errorf(BadTime, 0, "the segments up to here are longer than %s", maxDuration)
+	if p.total += d; p.total > MaxDuration {
+		return errorf(BadTime, 0, "the segments up to here are longer than %s", MaxDuration)
 	}
 	p.segment.Duration, p.segment.DurationText = d, digits
 	return nil
@@ -353,13 +353,13 @@ func (p *mediaParser) finish() (*Media, *Error) {
 	var span, longest time.Duration // span: of as many segments as a second may have
 	for i, s := range m.Segments {
 		longest = max(longest, s.Duration)
-		if span += s.Duration; i < maxSegmentsPerSecond-1 {
+		if span += s.Duration; i < MaxSegmentsPerSecond-1 {
 			continue
 		}
 		if span < time.Second {
-			return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, maxSegmentsPerSecond)
+			return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, MaxSegmentsPerSecond)
 		}
-		span -= m.Segments[i+1-maxSegmentsPerSecond].Duration
+		span -= m.Segments[i+1-MaxSegmentsPerSecond].Duration
 	}
 	if m.TargetDuration == 0 {
 		m.TargetDuration = max(time.Second, longest.Round(time.Second))

@@ -273,6 +273,9 @@ func (m *Media) restore() error {
 			}
 		}
 	}
+	if err := m.Times.check(); err != nil {
+		return err
+	}
 	if !slices.IsSorted(m.Breaks) || len(m.Breaks) > 0 && (m.Breaks[0] <= 0 || m.Breaks[len(m.Breaks)-1] >= n) {
 		return errors.New("its discontinuities are not where segments are")
 	}

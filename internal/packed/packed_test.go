@@ -212,14 +212,25 @@ func TestUnmarshalRefuses(t *testing.T) {
 		"index":        func(_ *packed.Presentation, m *packed.Media) { m.Index[2] = 99 },
 		"negative":     func(_ *packed.Presentation, m *packed.Media) { m.Lengths[0].Duration = -1 },
 		"endless":      func(_ *packed.Presentation, m *packed.Media) { m.Lengths[0].Duration = 1<<63 - 1 },
-		"no URIs":      func(_ *packed.Presentation, m *packed.Media) { m.URIs = nil },
-		"other URIs":   func(_ *packed.Presentation, m *packed.Media) { m.URIs = m.Scopes },
-		"short URIs":   func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = m.URIs.Data[:len(m.URIs.Data)-1] },
-		"long URIs":    func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = append(m.URIs.Data, 0) },
-		"scopes":       func(_ *packed.Presentation, m *packed.Media) { m.Scopes.First[0] = 0 },
-		"scope order":  func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom[0] = 1 },
-		"scope count":  func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom = m.ScopeFrom[1:] },
-		"breaks":       func(_ *packed.Presentation, m *packed.Media) { m.Breaks = []int{0} },
+		"no length": func(_ *packed.Presentation, m *packed.Media) {
+			for i := range m.Lengths {
+				m.Lengths[i].Duration = 0
+			}
+		},
+		"years": func(_ *packed.Presentation, m *packed.Media) { m.Lengths[0].Duration = 1 << 60 },
+		"crowded": func(p *packed.Presentation, _ *packed.Media) {
+			p.Media["v"].Times = p.Media["v"].Plus(make([]packed.Length, 100))
+			p.Media["v"].URIs = &packed.Texts{Count: p.Media["v"].Len(), First: []byte("a.ts"), Data: make([]byte, p.Media["v"].Len())}
+			p.Media["v"].Tags, p.Media["v"].Scopes, p.Media["v"].ScopeFrom = nil, nil, nil
+		},
+		"no URIs":     func(_ *packed.Presentation, m *packed.Media) { m.URIs = nil },
+		"other URIs":  func(_ *packed.Presentation, m *packed.Media) { m.URIs = m.Scopes },
+		"short URIs":  func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = m.URIs.Data[:len(m.URIs.Data)-1] },
+		"long URIs":   func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = append(m.URIs.Data, 0) },
+		"scopes":      func(_ *packed.Presentation, m *packed.Media) { m.Scopes.First[0] = 0 },
+		"scope order": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom[0] = 1 },
+		"scope count": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom = m.ScopeFrom[1:] },
+		"breaks":      func(_ *packed.Presentation, m *packed.Media) { m.Breaks = []int{0} },
 	} {
 		p := pack()
 		damage(p, p.Media["v"])

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"consuo/internal/hls"
 )
 
 // Times has the lengths of segments, exact: a number per segment that names one
@@ -91,6 +93,20 @@ func (t *Times) restore() error {
 		}
 		t.total += d
 		t.longest = max(t.longest, d)
+	}
+	return nil
+}
+
+// check holds stored lengths to what package hls takes: where segments have no
+// length, a window of seconds would have any number of them.
+func (t *Times) check() error {
+	if t.total == 0 || t.total > hls.MaxDuration {
+		return errTimes
+	}
+	for i := hls.MaxSegmentsPerSecond; i <= t.count; i++ {
+		if t.Start(i)-t.Start(i-hls.MaxSegmentsPerSecond) < time.Second {
+			return errTimes
+		}
 	}
 	return nil
 }
