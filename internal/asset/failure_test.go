@@ -421,3 +421,27 @@ func TestNoGoroutinesLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestPanic: whatever the playlist of a track may do to us, whoever asked for the
+// asset can catch it. A panic in a goroutine would end the process.
+func TestPanic(t *testing.T) {
+	origin := roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path != "/master.m3u8" {
+			panic("a fault")
+		}
+		body := "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nb.m3u8\n"
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	})
+	loader := asset.New(asset.Options{Transport: origin})
+	for range 10 { // also: nothing is held afterwards
+		func() {
+			defer func() {
+				if fault := fmt.Sprint(recover()); !strings.HasPrefix(fault, "a fault\n") || !strings.Contains(fault, "failure_test.go") {
+					t.Errorf("caught %q", fault)
+				}
+			}()
+			_, err := loader.Load(t.Context(), "https://vod.example/master.m3u8")
+			t.Errorf("no panic, %v", err)
+		}()
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -126,11 +127,19 @@ func (l *Loader) Load(ctx context.Context, uri string) (*packed.Presentation, er
 	var mu sync.Mutex // guards what follows, and p.Media
 	failed := make(map[string]*Error)
 	segments := 0
+	var fault any // a panic
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(2 * l.options.PerHost) // those without a slot at their host wait
 	for _, uri := range todo {
 		g.Go(func() error {
+			defer func() {
+				if f := recover(); f != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					fault = fmt.Sprintf("%v\n%s", f, debug.Stack())
+				}
+			}()
 			m, err := l.media(ctx, p.Multivariant, uri)
 			mu.Lock()
 			defer mu.Unlock()
@@ -149,7 +158,11 @@ func (l *Loader) Load(ctx context.Context, uri string) (*packed.Presentation, er
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err = g.Wait()
+	if fault != nil {
+		panic(fault) // where the caller can catch it, not in a goroutine, which would end the process
+	}
+	if err != nil {
 		return nil, err
 	}
 	if len(failed) > 0 {
