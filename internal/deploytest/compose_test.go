@@ -111,7 +111,7 @@ func TestCompose(t *testing.T) {
 	if got := strings.Join(demo.Command, " "); got != "-schedule "+*engine.Environment["CHANNELMGRAPI"]+" -vod-url "+strings.TrimSuffix(from, "/") {
 		t.Errorf("the demo is started with %s", got)
 	}
-	if got, want := *project.Services["schedule"].Environment["ENGINE_URL"], "http://localhost:"+project.Services["cache"].Ports[0].Published; got != want {
+	if got, want := *project.Services["schedule"].Environment["ENGINE_URL"], "http://localhost:"+engine.Ports[0].Published; got != want {
 		t.Errorf("ENGINE_URL is %s, want %s", got, want)
 	}
 	elsewhere := compose(t, nil, "PUBLIC_HOST=tv.example", "VERSION=v9", "API_KEY=secret")
