@@ -168,6 +168,10 @@ func (c *cluster) observe(i int, track, body string) {
 		}
 		if v, ok := strings.CutPrefix(line, "#EXT-X-DISCONTINUITY-SEQUENCE:"); ok {
 			fmt.Sscan(v, &broken)
+			if broken < c.last["broken"+key] {
+				c.Errorf("%s: replica %d %s goes back from discontinuity %d to %d", time.Now(), i, track, c.last["broken"+key], broken)
+			}
+			c.last["broken"+key] = broken
 		}
 		if line == "#EXT-X-DISCONTINUITY" {
 			broken++
@@ -1210,4 +1214,32 @@ func TestLogIsReplacedByOneOfAnotherTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLogIsReplacedByAnother: an engine that knew the old log finds a new one, which
+// an engine has begun that did not. The clock that media sequences begin with
+// never goes back, that of discontinuities every 18 hours.
+func TestLogIsReplacedByAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		again := playlog.Epoch
+		for again.Before(time.Now()) {
+			again = again.Add(4 * time.Second << 14)
+		}
+		time.Sleep(time.Until(again) - 5*time.Minute)
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", -time.Minute, 12*time.Hour)} })
+		c.watch(6 * time.Minute)
+		c.replicas[0].wire.set(true)
+		c.replicas[1].stop()
+		c.log.(*playlog.Memory).Delete("one")
+		c.launch(1, 0)
+		c.agree, c.named, c.last = false, make(map[string]string), map[string]int64{
+			"0v720": c.last["0v720"], "broken0v720": c.last["broken0v720"], "0v360": c.last["0v360"], "broken0v360": c.last["broken0v360"],
+		}
+		c.watch(20 * time.Second)
+		c.replicas[0].wire.set(false)
+		c.watch(time.Minute)
+		c.same()
+	})
 }

@@ -246,7 +246,7 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
 	now := r.e.Now()
 	above := r.tl.Above(now)
-	published := r.floor.MediaSequence > above.MediaSequence-playlog.RebaseStep
+	published := r.floor.MediaSequence > below(above).MediaSequence || r.floor.DiscontinuitySequence > below(above).DiscontinuitySequence
 	if page.Watched.After(now.Add(maxAhead)) {
 		if floor, begun := r.watchedUntil(entries, page.Watched.Add(2*watchInterval)); !begun {
 			published, above = true, floor
