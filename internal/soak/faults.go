@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -368,11 +369,20 @@ func scheduleIll(t trouble) func(*station, context.Context, *rand.Rand) error {
 			defer l.set(fine)
 		}
 		sleep(ctx, s.brief+s.lead/2)
-		if who[0].hurt.Load() == before {
-			return errors.New("no request met with it")
-		}
-		return nil
+		return meet(ctx, &who[0].hurt, before)
 	}
+}
+
+// meet waits until a request has met with a fault, on a machine that may be
+// busy.
+func meet(ctx context.Context, hurt *atomic.Int64, before int64) error {
+	for range 100 {
+		if hurt.Load() != before {
+			return nil
+		}
+		sleep(ctx, 200*time.Millisecond)
+	}
+	return errors.New("no request met with it")
 }
 
 // cutOff leaves an engine alone while the schedule is edited.
@@ -473,10 +483,8 @@ func originIll(t trouble) func(*station, context.Context, *rand.Rand) error {
 		before := s.origin.hurt.Load()
 		err := persist(ctx, s.main.urgent)
 		sleep(ctx, s.brief)
+		err = errors.Join(err, meet(ctx, &s.origin.hurt, before))
 		s.origin.set(fine)
-		if s.origin.hurt.Load() == before {
-			err = errors.Join(err, errors.New("no request met with it"))
-		}
 		// What some engines could load and some could not may differ while
 		// they are alone: it is no longer wanted.
 		return errors.Join(err, persist(ctx, s.main.renew), persist(ctx, s.other.renew))
