@@ -51,7 +51,7 @@ func probe(ctx context.Context, lengths map[string]*length, uris []string, durat
 			break
 		}
 		group.Go(func() error {
-			d, err := duration(ctx, uri)
+			d, err := safely(func() (time.Duration, error) { return duration(ctx, uri) })
 			d = d.Round(time.Millisecond)
 			if err == nil && (d < minLength || d > maxLength) {
 				err = fmt.Errorf("it lasts %v: want %v to %v", d, minLength, maxLength)
@@ -79,4 +79,15 @@ func probe(ctx context.Context, lengths map[string]*length, uris []string, durat
 		})
 	}
 	_ = group.Wait() // there are no errors
+}
+
+// safely turns a panic into an error: whatever a stranger's asset may do to us,
+// the service goes on.
+func safely(duration func() (time.Duration, error)) (d time.Duration, err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = fmt.Errorf("a fault of the service: %v", failure)
+		}
+	}()
+	return duration()
 }

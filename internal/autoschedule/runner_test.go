@@ -422,3 +422,17 @@ func TestFeedAddressPolicy(t *testing.T) {
 		t.Errorf("%v", s.err)
 	}
 }
+
+// A panic over an asset is a failure of that asset.
+func TestProbePanics(t *testing.T) {
+	lengths := make(map[string]*length)
+	probe(t.Context(), lengths, []string{"https://vod.example/bad.m3u8", "https://vod.example/good.m3u8"}, func(_ context.Context, uri string) (time.Duration, error) {
+		if strings.Contains(uri, "bad") {
+			panic("a fault")
+		}
+		return time.Minute, nil
+	})
+	if bad, good := lengths["https://vod.example/bad.m3u8"], lengths["https://vod.example/good.m3u8"]; bad.err == nil || good.duration != time.Minute {
+		t.Errorf("bad: %v, good: %v", bad.err, good.duration)
+	}
+}
