@@ -26,7 +26,7 @@ export const appStyles = css`
   .key { display: inline-flex; gap: 6px; align-items: center }
   .swatch { width: 16px; height: 10px; border-radius: 2px; border: 1px solid var(--line-strong); display: inline-block }
   .swatch.planned { background: var(--raised); border-left: 3px solid var(--accent) }
-  .swatch.gap { background: repeating-linear-gradient(135deg, var(--filler) 0 1px, var(--tint-filler) 1px 4px) }
+  .swatch.gap { background: var(--tint-filler) }
   .swatch.aired { background: var(--good); height: 5px; border: 0 }
   .swatch.bad { background: var(--bad); height: 5px; border: 0 }
   button.drafts { height: 24px; padding: 0 8px; font-size: 12px; border-color: var(--bad); color: var(--bad) }

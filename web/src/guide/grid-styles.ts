@@ -53,10 +53,7 @@ export const gridStyles = [
     .watch:hover { background: var(--tint-accent); color: var(--accent) }
     .watch svg { width: 16px; height: 16px }
     .track { position: relative; flex: 1; touch-action: pan-x pan-y }
-    .known {
-      position: absolute; top: 6px; height: calc(var(--row) - 20px);
-      background: linear-gradient(135deg, var(--tint-filler) 12.5%, transparent 12.5% 50%, var(--tint-filler) 50% 62.5%, transparent 62.5%) 0 0 / 12px 12px;
-    }
+    .known { position: absolute; top: 6px; height: calc(var(--row) - 20px); background: var(--tint-filler) }
 
     .cell, .draft, .ghost { position: absolute; top: 6px; height: calc(var(--row) - 20px); overflow: clip; font-size: 12.5px; line-height: 17px }
     .cell { cursor: default }
@@ -66,29 +63,32 @@ export const gridStyles = [
     .label b { font-weight: 600; max-width: 100% }
     .time { color: var(--muted); font-size: 11.5px; max-width: 100%; white-space: nowrap }
     .auto { border: 1px solid var(--line-strong); border-radius: 3px; padding: 0 3px; font-size: 10px; line-height: 13px; display: inline-block }
-        .gap .label { color: var(--filler); flex-direction: row; gap: 6px; padding-top: 12px; font-size: 12px }
+    .gap .label { color: color-mix(in oklab, var(--filler), var(--text) 40%); flex-direction: row; gap: 6px; padding-top: 12px; font-size: 12px }
     .gap .time { color: inherit }
     .gap { cursor: cell }
 
+    /* Hundreds of these are painted anew while somebody scrolls: two straight
+       borders and one colour cost a twentieth of round corners and shadows. */
     .event {
-      --tone: oklch(from var(--accent) l c calc(h + var(--hue, 0) * 30)); background: var(--raised); border-radius: 4px; cursor: pointer;
-      border: 1px solid var(--line-strong); border-left: 3px solid var(--tone); touch-action: pan-x pan-y; box-shadow: 0 0 0 1px var(--surface);
+      --tone: oklch(from var(--accent) l c calc(h + var(--hue, 0) * 30)); background: var(--raised); cursor: pointer;
+      border: 0 solid var(--surface); border-left: 3px solid var(--tone); border-right-width: 1px; touch-action: pan-x pan-y;
     }
-    .event:hover { border-color: var(--tone); z-index: 1 }
+    .event:hover { outline: 1px solid var(--tone); z-index: 1 }
     .event { padding: 4px 8px; text-overflow: ellipsis; white-space: nowrap }
     .event b { font-weight: 600 }
     .event.tight { padding: 11px 5px }
     .event.wide, .event.cluster { padding: 0 }
-    .event.past { background: color-mix(in oklab, var(--raised), var(--surface) 70%); border-color: var(--line) var(--line) var(--line) color-mix(in oklab, var(--tone), var(--surface) 55%) }
+    .event.past { background: color-mix(in oklab, var(--raised), var(--surface) 70%); border-left-color: color-mix(in oklab, var(--tone), var(--surface) 55%) }
     .event.past b { font-weight: 500; color: var(--muted) }
-    .event.onair { border-color: color-mix(in oklab, var(--accent), var(--line-strong) 30%); border-left-color: var(--tone) }
+    .event.onair { box-shadow: inset 0 0 0 1px var(--tone) }
     .done { position: absolute; inset: 0 auto 0 0; width: calc(var(--done) * 100%); background: var(--tint-accent); pointer-events: none }
-    .event.late, .event.short, .event.moved { border-top-color: var(--warn); border-left-color: var(--warn) }
-    .event.failed, .event.missing { border-top-color: var(--bad); border-left-color: var(--bad); background: linear-gradient(var(--tint-bad), var(--tint-bad)), var(--surface) }
+    .event.late, .event.short, .event.moved { border-left-color: var(--warn); box-shadow: inset 0 1px var(--warn) }
+    .event.failed, .event.missing { border-left-color: var(--bad); box-shadow: inset 0 1px var(--bad); background: linear-gradient(var(--tint-bad), var(--tint-bad)), var(--surface) }
     .late .mark, .short .mark, .moved .mark { color: var(--warn) }
     .failed .mark, .missing .mark { color: var(--bad) }
-    .event.selected { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); z-index: 3; touch-action: none }
-    .event.clash { border-color: var(--bad); box-shadow: 0 0 0 2px var(--bad); z-index: 3 }
+    .event.selected { box-shadow: 0 0 0 2px var(--accent); z-index: 3 }
+    .event.selected, .event.tapped { touch-action: none }
+    .event.clash { box-shadow: 0 0 0 2px var(--bad); z-index: 3 }
     .event.pending { opacity: 0.7 }
     .event.lifted { opacity: 0.4 }
     .cluster { background: repeating-linear-gradient(90deg, var(--raised) 0 5px, var(--line) 5px 6px); border-left-width: 1px; border-left-color: var(--line-strong); --hue: 0 }
@@ -97,7 +97,9 @@ export const gridStyles = [
     .event:not(.cluster)::before { left: -3px }
     .event:not(.cluster)::after { right: -1px }
     .event.selected::before, .event.selected::after { background: linear-gradient(var(--accent), var(--accent)) center / 2px 40% no-repeat }
-    @media (pointer: coarse) { .event.selected:not(.cluster)::before, .event.selected:not(.cluster)::after { width: min(22px, 25%) } }
+    @media (pointer: coarse) {
+      .event.tapped::before, .event.tapped::after { width: min(22px, 25%); background: linear-gradient(var(--accent), var(--accent)) center / 2px 40% no-repeat }
+    }
 
     .aired { position: absolute; bottom: 4px; height: 6px; background: var(--good); opacity: 0.85; border-radius: 1px; box-shadow: inset 1px 0 var(--surface) }
     .aired[data-kind="filler"] { background: var(--filler); opacity: 0.6 }
@@ -115,6 +117,12 @@ export const gridStyles = [
     .now { position: absolute; z-index: 3; top: var(--head); bottom: 0; border-left: 2px solid var(--live); pointer-events: none; margin-left: -1px }
     .now::before { content: ""; position: sticky; display: block; top: calc(var(--head) - 4px); width: 9px; height: 9px; margin-left: -5.5px; border-radius: 50%; background: var(--live) }
 
+    /* Colours that forced ones take away are drawn as lines. */
+    @media (forced-colors: active) {
+      .event { border: 1px solid }
+      .event.selected, .event.clash { outline: 2px solid Highlight }
+      .aired, .now, .done { forced-color-adjust: none }
+    }
     @media (max-width: 640px) {
       .name { padding: 6px 4px 6px 8px; grid-template-columns: minmax(0, 1fr) }
       .title { font-size: 13px }
