@@ -11,10 +11,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"consuo/internal/asset"
+	"consuo/internal/autoschedule"
 	"consuo/internal/inspect"
 	"consuo/internal/pagetest"
 	"consuo/internal/playlog"
@@ -22,6 +24,8 @@ import (
 	"consuo/internal/schedulehttp"
 	"consuo/internal/schedulesql"
 	"consuo/internal/testneeds"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // aired is a store of playout logs in which some channels have been on air.
@@ -71,12 +75,44 @@ func newService(t testing.TB, keys ...string) *service {
 		t.Fatal(err)
 	}
 	s.url = serve(t, handler)
-	files := http.FileServer(http.Dir(filepath.Join(testneeds.Root(), "testdata", "vod")))
+	files := http.NewServeMux()
+	files.Handle("/", http.FileServer(http.Dir(filepath.Join(testneeds.Root(), "testdata", "vod"))))
+	for path, text := range fragmented {
+		files.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+	}
+	files.HandleFunc("/feed", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, feed, "http://"+r.Host)
+	})
 	s.vods = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		files.ServeHTTP(w, r)
 	}))
 	return s
+}
+
+// fragmented is a VOD in fMP4, which can't join a channel of the samples, in
+// MPEG-TS. Nobody reads its segments.
+var fragmented = map[string]string{
+	"/fragmented/master.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=91315,CODECS=\"avc1.4d401e,mp4a.40.2\",RESOLUTION=640x360\nv.m3u8\n",
+	"/fragmented/v.m3u8":      "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:4,\na.m4s\n#EXTINF:4,\nb.m4s\n#EXT-X-ENDLIST\n",
+}
+
+// feed has one entry that can be planned, and one that can't.
+const feed = `<?xml version="1.0"?><rss version="2.0"><channel><title>Feed</title>
+<item><title>Good</title><link>%[1]s/ember/master.m3u8</link></item>
+<item><title>Bad</title><link>%[1]s/nothing/master.m3u8</link></item>
+</channel></rss>`
+
+// autoschedule runs the auto-scheduler until the test ends.
+func (s *service) autoschedule() {
+	scheduler := autoschedule.New(autoschedule.Options{
+		Store: s.store, Logger: slog.New(slog.DiscardHandler), Policy: asset.Policy{}, Duration: asset.New(asset.Options{}).Duration,
+		Registerer: prometheus.NewRegistry(),
+	})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.Context()))
+	var running sync.WaitGroup
+	running.Go(func() { scheduler.Run(ctx) })
+	s.Cleanup(func() { cancel(); running.Wait() })
 }
 
 func serve(t testing.TB, h http.Handler) string {
@@ -226,6 +262,7 @@ func TestGuide(t *testing.T) {
 	for _, id := range []string{"one", "two", "three"} {
 		edited.post("/channels", map[string]any{"id": id, "name": "Channel " + id})
 	}
+	edited.autoschedule()
 	keyed.post("/channels", map[string]any{"id": "one"})
 	many.many(now)
 	// Another origin: any page, of which the script makes what it wants.

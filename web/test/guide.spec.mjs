@@ -52,6 +52,27 @@ await run(async ({ options, open, close, step, axe, picture }) => {
     await event(page, e.id).waitFor();
   });
 
+  await step("what can't join the channel is warned of, with the engine's reason", async () => {
+    const uri = vod("fragmented");
+    const { channel } = (await api(options.edited, "/inspect", { method: "POST", body: { uri, channelId: "one" } })).body;
+    truthy(channel.joins === false && channel.reason.startsWith("another shape than the channel's"), `it is ${JSON.stringify(channel)}`);
+    await page.locator("#new").click();
+    await page.locator("#channel").selectOption("one");
+    await page.locator("#uri").fill(uri);
+    await page.locator("#uri").blur();
+    const warning = page.locator("#found .problem");
+    await warning.waitFor();
+    const text = await warning.innerText();
+    truthy(text.includes("Channel one") && text.includes(channel.reason), `it says ${text}`);
+    equal(await page.locator("#length").inputValue(), "0:08", "length");
+    await axe(page);
+    // Another channel has nothing that it would have to fit.
+    await page.locator("#channel").selectOption("three");
+    await page.locator("#found .good").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("aside").waitFor({ state: "detached" });
+  });
+
   let first;
   await step("is given another length by its edge", async () => {
     [first] = await events("one");
@@ -188,6 +209,11 @@ await run(async ({ options, open, close, step, axe, picture }) => {
     await press("Enter");
     const longer = (await until("it longer", async () => ((await events("two"))[0].duration > e.duration ? events("two") : null)))[0];
     equal(longer.start_time, moved.start_time, "start");
+    await until("the focus on it", async () => (await active()).id === e.id);
+    for (let i = 0; i < 3; i++) await press("Shift+Alt+ArrowLeft");
+    await press("Enter");
+    const earlier = (await until("an earlier start", async () => ((await events("two"))[0].start_time < moved.start_time ? events("two") : null)))[0];
+    equal(earlier.end_time, longer.end_time, "end");
 
     await until("the focus on it", async () => (await active()).id === e.id);
     await press("d");
@@ -250,6 +276,21 @@ await run(async ({ options, open, close, step, axe, picture }) => {
     await forGood.click();
     await until("it gone", async () => (await api(options.edited, "/channels/made")).status === 404);
     await row(page, "made").waitFor({ state: "detached" });
+  });
+
+  await step("the auto-scheduler says what it can't plan", async () => {
+    const config = { auto_populate: true, auto_populate_content: `${options.vods}/feed`, auto_schedule: { ahead: "1h" } };
+    await api(options.edited, "/channels", { method: "POST", body: { id: "fed", name: "Fed", config } });
+    await row(page, "fed").waitFor();
+    await until("a plan", async () => (await api(options.edited, "/channels/fed/autoschedule")).body.report?.problems.length === 1);
+    await row(page, "fed").locator("button").click();
+    await page.locator("#report[open]").waitFor();
+    const said = await page.locator("#report").innerText();
+    truthy(said.includes("1 of 2 usable") && said.includes("/feed") && /Bad: .*404 Not Found/.test(said), `it says ${said}`);
+    await axe(page);
+    await page.keyboard.press("Escape");
+    await api(options.edited, "/channels/fed", { method: "DELETE" });
+    await row(page, "fed").waitFor({ state: "detached" });
   });
 
   // Who may not.
@@ -453,14 +494,51 @@ await run(async ({ options, open, close, step, axe, picture }) => {
 
   await step("a finger scrolls, and moves what it has tapped", async () => {
     const e = { id: "tapped" };
-    await api(options.edited, "/channels/two/schedule/tapped", { method: "PUT", body: { title: "Tapped", uri: vod("ember"), start_time: Date.now() - 10 * minute, duration: 1800 } });
+    await api(options.edited, "/channels", { method: "POST", body: { id: "finger", name: "Finger" } });
+    await api(options.edited, "/channels/finger/schedule/tapped", { method: "PUT", body: { title: "Tapped", uri: vod("ember"), start_time: Date.now() - 10 * minute, duration: 1800 } });
     const phone = await open(options.edited + "/", { width: 390, height: 844, touch: true });
     const { page } = phone;
+    const client = await phone.context.newCDPSession(page);
+    const touch = (type, at) => client.send("Input.dispatchTouchEvent", { type, touchPoints: at ? [at] : [] });
+    /** Drags with a finger that rests first, until what is awaited has come. */
+    const swipe = async (from, to, rested = async () => {}) => {
+      await touch("touchStart", from);
+      await rested();
+      for (let i = 1; i <= 8; i++) await touch("touchMove", { x: from.x + ((to.x - from.x) * i) / 8, y: from.y + ((to.y - from.y) * i) / 8 });
+      await touch("touchEnd");
+    };
+    const stored = async () => (await events("finger")).find((o) => o.id === e.id);
+    const scrolled = () => page.locator(".scroller").evaluate((s) => s.scrollLeft);
+    /** On the screen, not where the names cover it. */
+    const grip = async () => { const b = await event(page, e.id).boundingBox(); return { x: (Math.max(b.x, 92) + Math.min(b.x + b.width, 390)) / 2, y: b.y + b.height / 2 }; };
     await event(page, e.id).waitFor();
+    await zoom(page, 2 * hour);
+    const before = await stored();
+
+    const at = await scrolled();
+    await swipe(await grip(), { x: (await grip()).x - 60, y: (await grip()).y });
+    await until("it scrolled", async () => (await scrolled()) > at + 20);
+    equal(await stored(), before, "event");
+
     await event(page, e.id).tap();
     await page.locator("guide-event").waitFor();
-    await page.getByRole("button", { name: "Close" }).first().tap();
     await axe(page);
+    await page.getByRole("button", { name: "Close" }).first().tap();
+    await page.locator("aside").waitFor({ state: "detached" });
+    const from = await grip();
+    await swipe(from, { x: from.x + 60, y: from.y });
+    const moved = await until("it later", async () => { const o = await stored(); return o.start_time > before.start_time && o; });
+    equal(moved.duration, before.duration, "length");
+
+    // Held for a while it can be moved as well, tapped or not.
+    await page.reload();
+    await row(page, "finger").waitFor();
+    await zoom(page, 2 * hour);
+    await event(page, e.id).waitFor();
+    const held = await grip();
+    await swipe(held, { x: held.x - 60, y: held.y }, () => event(page, e.id).and(page.locator(".held .cell")).waitFor());
+    const back = await until("it earlier", async () => { const o = await stored(); return o.start_time < moved.start_time && o; });
+    equal(back.duration, before.duration, "length");
     await close(phone);
   });
 

@@ -430,7 +430,7 @@ export class GuideGrid extends LitElement {
     const sticks = c.width > 90 && c.x < this.stickTo && c.x + c.width > this.stickFrom;
     const classes = [
       "cell event", e.end_time <= this.now ? "past" : e.start_time <= this.now ? "onair" : "", difference && difference.kind !== "ok" ? difference.kind : "",
-      this.selected === e.id ? "selected" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
+      this.selected === e.id ? "selected" : "", here ? "tapped" : "", this.marked.has(e.id) || clash?.has(e.id) ? "clash" : "", this.store.pending.has(e.id) ? "pending" : "",
       hold?.event?.id === e.id && (hold.moved || hold.by === "keys") ? "lifted" : "", c.width < tight ? "tight" : "", sticks ? "wide" : "",
     ].join(" ");
     return html`<div class=${classes} role="gridcell" tabindex=${tab} aria-selected=${this.selected === e.id} data-id=${e.id} data-from=${c.from} data-to=${c.to}
@@ -642,7 +642,7 @@ export class GuideGrid extends LitElement {
     this.said = texts.pickedUp(event.title || common.untitled);
   }
 
-  /** Keys while an event is held: arrows move it, with Shift they move its end. */
+  /** Keys while an event is held: arrows move it, with Shift they move its end, with Alt as well its start. */
   private heldKey(e: KeyboardEvent): boolean {
     const h = this.hold!;
     if (e.key === "Escape") {
@@ -659,6 +659,8 @@ export class GuideGrid extends LitElement {
     if (e.key === "ArrowUp" || e.key === "ArrowDown") {
       const next = this.lines[this.lines.findIndex((l) => l.channel.id === h.channelId) + (e.key === "ArrowUp" ? -1 : 1)];
       if (next) this.hold = { ...h, channelId: next.channel.id, moved: true };
+    } else if (e.shiftKey && e.altKey) {
+      this.hold = { ...h, start: Math.min(this.snapped(h.start + step, step), h.end - shortest), moved: true };
     } else if (e.shiftKey) {
       this.hold = { ...h, end: Math.max(this.snapped(h.end + step, step), h.start + shortest), moved: true };
     } else {
@@ -736,8 +738,8 @@ export class GuideGrid extends LitElement {
       const start = event?.start_time ?? this.snapped(at);
       this.hold = { mode, by: "pointer", event, channelId: line.channel.id, start, end: event?.end_time ?? start, grip: at - start, moved: false };
     };
-    // A finger that moves at once scrolls, but on what is selected.
-    if (!touch || (event && this.selected === event.id)) {
+    // A finger that moves at once scrolls, but on what it has tapped.
+    if (!touch || (event && (this.selected === event.id || this.cursor?.id === event.id))) {
       if (touch || event || mode === "new") begin();
     } else if (event) {
       this.longPress = setTimeout(() => {
