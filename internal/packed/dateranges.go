@@ -82,6 +82,11 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 	return ranges, 0
 }
 
+// maxRanges is how many date ranges of a playlist are kept, the first ones: all
+// that are in force stand in every playlist of a channel, and are looked at
+// whenever one is written. A day with a break every two minutes has fewer.
+const maxRanges = 1000
+
 // droppedRanges says that date ranges were left out.
 func droppedRanges(n int) string {
 	return fmt.Sprintf("%d EXT-X-DATERANGE left out: there is no EXT-X-PROGRAM-DATE-TIME to tell when they are", n)

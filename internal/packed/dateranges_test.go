@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,17 @@ func TestDateRangesAmongDates(t *testing.T) {
 				t.Fatalf("range %s lasts %s, want %s", r.ID, r.Length, want)
 			}
 		}
+	}
+}
+
+// Of very many date ranges the first are kept.
+func TestTooManyDateRanges(t *testing.T) {
+	m := packed.NewMedia(dated(t, 1005, func(i int) (time.Time, time.Time, string) {
+		at := newYear.Add(time.Duration(i) * 6 * time.Second)
+		return at, at, "a"
+	}))
+	if n := len(m.Ranges); n != 1000 || m.Ranges[n-1].ID != "999" || len(m.Warnings) != 1 || !strings.HasPrefix(m.Warnings[0], "5 EXT-X-DATERANGE left out") {
+		t.Errorf("%d ranges, warnings %q", n, m.Warnings)
 	}
 }
 

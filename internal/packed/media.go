@@ -48,6 +48,10 @@ func NewMedia(m *hls.Media) *Media {
 	if p.Ranges, dropped = newDateRanges(m); dropped > 0 {
 		p.Warnings = append(p.Warnings, droppedRanges(dropped))
 	}
+	if more := len(p.Ranges) - maxRanges; more > 0 {
+		p.Ranges = slices.Clone(p.Ranges[:maxRanges])
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d EXT-X-DATERANGE left out: a playlist may have %d", more, maxRanges))
+	}
 	p.Warnings = append(p.Warnings, m.Warnings...)
 	tagged := false
 	for i := range m.Segments {
