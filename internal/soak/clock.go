@@ -115,5 +115,12 @@ func (p *process) stepClock(by time.Duration, do func() error) error {
 	if err := p.setClock(off + by); err != nil {
 		return err
 	}
-	return errors.Join(do(), p.setClock(off))
+	time.Sleep(clockRead)
+	err := errors.Join(do(), p.setClock(off))
+	time.Sleep(clockRead)
+	return err
 }
+
+// clockRead is how long a process may take to see that its date was set: see
+// steps.go.txt.
+const clockRead = 200 * time.Millisecond
