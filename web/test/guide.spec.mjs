@@ -165,6 +165,19 @@ await run(async ({ options, open, close, step, axe, picture }) => {
     await until("theirs on the screen", async () => (await event(page, e.id).innerText()).includes("Theirs"));
   });
 
+  await step("a form that somebody else's edit has made old says so", async () => {
+    const [e] = await events("three");
+    await event(page, e.id).click();
+    await page.locator("guide-event").waitFor();
+    await api(options.edited, `/channels/three/schedule/${e.id}`, { method: "PUT", body: { ...e, title: "Newer", start: undefined, end: undefined } });
+    await page.locator("#show-changed").click();
+    await until("theirs in the form", async () => (await page.locator("#title").inputValue()) === "Newer");
+    await page.locator("#title").fill("Ours");
+    await page.getByRole("button", { name: "Save" }).click();
+    await until("ours", async () => (await events("three"))[0].title === "Ours");
+    await page.locator("aside").waitFor({ state: "detached" });
+  });
+
   await step("an asset that can't be played says why, as the engine would", async () => {
     await page.keyboard.press("Escape");
     // Pasted anywhere, a URL becomes a new event.

@@ -29,6 +29,7 @@ export const appStyles = css`
   .swatch.gap { background: var(--tint-filler) }
   .swatch.aired { background: var(--good); height: 5px; border: 0 }
   .swatch.bad { background: var(--bad); height: 5px; border: 0 }
+  .swatch.aired, .swatch.bad { forced-color-adjust: none }
   button.drafts { height: 24px; padding: 0 8px; font-size: 12px; border-color: var(--bad); color: var(--bad) }
   button.link { all: unset; cursor: pointer; color: var(--accent); text-decoration: underline; text-underline-offset: 2px }
   button.link:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }

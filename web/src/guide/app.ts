@@ -188,7 +188,7 @@ export class GuideApp extends LitElement {
     if (!p) return nothing;
     return html`<aside aria-label=${texts.panel} @keydown=${(e: KeyboardEvent) => e.key === "Escape" && this.close()}>
       ${p.kind === "event"
-        ? html`<guide-event .store=${this.store} .subject=${p.subject} .zone=${this.zone} .version=${this.version} @close=${this.close} @committed=${this.committed} @copy=${this.copied} @remove=${this.removed}></guide-event>`
+        ? html`<guide-event .store=${this.store} .subject=${p.subject} .zone=${this.zone} .version=${this.version} @close=${this.close} @committed=${this.committed} @open=${this.opened} @copy=${this.copied} @remove=${this.removed}></guide-event>`
         : html`<guide-channel .store=${this.store} .channelId=${p.channelId} .zone=${this.zone} .day=${this.shownFrom} @close=${this.close}
             @saved=${(e: CustomEvent<{ channelId: string }>) => (this.panel = { kind: "channel", channelId: e.detail.channelId })}></guide-channel>`}
     </aside>`;

@@ -7,7 +7,7 @@ import { differenceOf } from "./aired.ts";
 import { firstFree } from "./layout.ts";
 import { panelStyles } from "./panel-styles.ts";
 import { newID } from "./service.ts";
-import { reason, type Draft, type Store } from "./store.ts";
+import { reason, same, type Draft, type Store } from "./store.ts";
 import type { Inspection, Planned } from "./types.ts";
 import { clockText, dateText, dayText, exactClockText, lengthText, localZone, readLength, readWall, second } from "./zone.ts";
 
@@ -139,7 +139,7 @@ export class EventForm extends LitElement {
       <form @submit=${this.submit} aria-labelledby="heading" autocomplete="off">
         <div class="actions"><h2 id="heading">${heading}</h2>
           <button class="icon push" type="button" aria-label=${common.close} title="${common.close} (Esc)" @click=${this.close}>✕</button></div>
-        ${s.kind === "draft" ? this.renderConflict(s.draft) : nothing}
+        ${s.kind === "draft" ? this.renderConflict(s.draft) : s.kind === "event" ? this.renderChanged(s.event) : nothing}
         <label class="field"><span>${texts.url}</span>
           <input id="uri" type="text" inputmode="url" spellcheck="false" required maxlength="2048" placeholder="https://…/index.m3u8" .value=${live(this.uri)}
             @input=${(e: Event) => (this.uri = (e.target as HTMLInputElement).value)} @change=${this.inspect} @paste=${this.pasted}>
@@ -197,6 +197,14 @@ export class EventForm extends LitElement {
         : html`<ul>${draft.with.map((o) => html`<li>${o.title || common.untitled}, ${dayText(o.start_time, this.zone)} ${clockText(o.start_time, this.zone)}–${clockText(o.end_time, this.zone)}</li>`)}</ul>`}
       <p class="note">${texts.conflictHelp}</p>
       <p class="actions"><button type="button" id="after" @click=${this.moveAfter}>${texts.nextFree}</button></p></div>`;
+  }
+
+  /** An event that has become another since the form was opened: it could not be saved. */
+  private renderChanged(opened: Planned): unknown {
+    const event = this.store.line(opened.channelId)?.events.find((e) => e.id === opened.id);
+    if (!event || same(event, opened) || this.store.pending.has(event.id)) return nothing;
+    return html`<div class="warning" role="status">${texts.changedSince}
+      <p class="actions"><button type="button" id="show-changed" @click=${() => this.dispatchEvent(new CustomEvent("open", { detail: { event } }))}>${texts.showChanged}</button></p></div>`;
   }
 
   private renderFound(length: number): unknown {

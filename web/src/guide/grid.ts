@@ -412,7 +412,7 @@ export class GuideGrid extends LitElement {
     if (c.kind === "gap") {
       const inner = c.width >= 54 && c.to - c.from < 10 * day && c.from > line.from && c.to < line.to;
       return html`<div class="cell gap" role="gridcell" tabindex=${tab} data-from=${c.from} data-to=${c.to} title=${texts.gapLabel(this.clockOf(c.from), this.clockOf(c.to))} ${placed}>
-        ${inner ? html`<span class="label">${common.filler} <span class="time">${lengthText(c.to - c.from)}</span></span>` : nothing}</div>`;
+        ${inner ? html`<span class="label">${common.filler}${c.width >= 100 ? html` <span class="time">${lengthText(c.to - c.from)}</span>` : nothing}</span>` : nothing}</div>`;
     }
     if (c.kind === "cluster") {
       const worst = c.events.map((e) => differenceOf(e, line.aired, this.now)).find((d) => d && d.kind !== "ok");
