@@ -154,11 +154,29 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 	if err != nil {
 		return
 	}
-	for _, warning := range l.load.CheckDelivery(ctx, asset.FirstURI()) {
+	for _, warning := range l.check(ctx, key.uri, asset) {
 		for c := range waiting {
 			c.report(key.uri, warning)
 		}
 	}
+}
+
+// check asks the origin what players would meet.
+func (l *library) check(ctx context.Context, uri string, a *timeline.Asset) (warnings []string) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.panicked(uri, fault)
+			warnings = nil
+		}
+	}()
+	return l.load.CheckDelivery(ctx, a.FirstURI())
+}
+
+// panicked notes a fault of ours that an asset has brought to light: it costs
+// that asset, and no other channel.
+func (l *library) panicked(uri string, fault any) {
+	l.m.panics.Inc()
+	l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
 }
 
 func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.Asset, error) {
@@ -178,8 +196,7 @@ func (l *library) read(ctx context.Context, uri string, d Delivery) (*timeline.A
 func (l *library) make(ctx context.Context, uri string, d Delivery) (a *timeline.Asset, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			l.m.panics.Inc()
-			l.log.Error("panic while loading an asset", "uri", Redacted(uri).String(), "panic", fault, "stack", string(debug.Stack()))
+			l.panicked(uri, fault)
 			a, err = nil, fmt.Errorf("load asset %s: a fault of the engine, see its log", uri)
 		}
 	}()

@@ -88,3 +88,20 @@ func TestThawedAssetsAreShared(t *testing.T) {
 		t.Error("it is remembered for nobody")
 	}
 }
+
+// faulty is an origin whose answers bring a fault of ours to light.
+type faulty struct{ tokens }
+
+func (*faulty) CheckDelivery(context.Context, string) []string { panic("a fault") }
+
+func TestPanicWhileDeliveryIsChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(&faulty{}, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))
+		c := &channel{signal: make(chan struct{}, 1)}
+		_, _, _ = l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c)
+		synctest.Wait()
+		if _, _, err := l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c); err != nil {
+			t.Error(err)
+		}
+	})
+}
