@@ -150,6 +150,7 @@ export class EventForm extends LitElement {
         </label>
         <label class="field"><span>${common.channel}</span>
           <select id="channel" @change=${(e: Event) => { this.channelId = (e.target as HTMLSelectElement).value; if (this.found || this.foundProblem) void this.inspect(); }}>
+            ${this.channelId && !this.store.line(this.channelId) ? html`<option value=${this.channelId} selected>${this.channelId}</option>` : nothing}
             ${this.store.lines.map((l) => html`<option value=${l.channel.id} .selected=${l.channel.id === this.channelId}>${l.channel.name || l.channel.id}</option>`)}
           </select>
         </label>
@@ -201,7 +202,9 @@ export class EventForm extends LitElement {
 
   /** An event that has become another since the form was opened: it could not be saved. */
   private renderChanged(opened: Planned): unknown {
-    const event = this.store.line(opened.channelId)?.events.find((e) => e.id === opened.id);
+    const line = this.store.line(opened.channelId);
+    if (!line) return html`<p class="warning" role="status">${texts.channelGone}</p>`;
+    const event = line.events.find((e) => e.id === opened.id);
     if (!event || same(event, opened) || this.store.pending.has(event.id)) return nothing;
     return html`<div class="warning" role="status">${texts.changedSince}
       <p class="actions"><button type="button" id="show-changed" @click=${() => this.dispatchEvent(new CustomEvent("open", { detail: { event } }))}>${texts.showChanged}</button></p></div>`;

@@ -186,6 +186,9 @@ export const multiview = {
   ] as [string, string][],
 };
 
+/** What users have called something, so that its writing direction stays within (Unicode's isolates). */
+const quoted = (title: string): string => `“\u2068${title}\u2069”`;
+
 export const guide = {
   title: "Guide",
   gridLabel: "Schedule",
@@ -232,17 +235,18 @@ ${day}, ${from}–${to} (${length})`,
   assetShort: (length: string) => `The asset was ${length} shorter than planned`,
 
   // Edits.
-  planned: (title: string) => `Plan “${title}”`,
-  changed: (title: string) => `Change “${title}”`,
-  movedEvent: (title: string) => `Move “${title}”`,
-  resized: (title: string) => `Change the length of “${title}”`,
-  removed: (title: string) => `Delete “${title}”`,
-  copied: (title: string) => `Duplicate “${title}”`,
+  planned: (title: string) => `Plan ${quoted(title)}`,
+  changed: (title: string) => `Change ${quoted(title)}`,
+  movedEvent: (title: string) => `Move ${quoted(title)}`,
+  resized: (title: string) => `Change the length of ${quoted(title)}`,
+  removed: (title: string) => `Delete ${quoted(title)}`,
+  copied: (title: string) => `Duplicate ${quoted(title)}`,
   did: (label: string) => `Done: ${label}`,
   undone: (label: string) => `Undone: ${label}`,
   redone: (label: string) => `Done again: ${label}`,
   conflict: (label: string) => `${label}: another event is in the way. Your change is kept as a draft.`,
   failedTo: (label: string, why: string) => `${label}: not done. ${why}`,
+  channelGone: "Its channel has been deleted.",
   changedSince: "It has changed since you opened it, and can’t be saved from here.",
   showChanged: "Show it as it is now",
   changedMeanwhile: "Somebody else has changed it meanwhile. Look at it again, and repeat your change.",
