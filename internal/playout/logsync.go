@@ -51,6 +51,8 @@ type logSync struct {
 	logID     string
 	lead      time.Duration
 	failures  int              // of requests in a row
+	news      bool             // heard of, and not told
+	stood     bool             // the latest read took longer than it may: the process stood still, which says nothing of the log
 	acked     mark             // the last cut that the log is known to have
 	answer    time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
 	watched   time.Time        // when it was last told that somebody watches
@@ -95,9 +97,11 @@ func (r *runner) alone() bool { return r.e.Now().After(r.answer.Add(r.lead)) }
 
 // read reads the log and notes what every answer says.
 func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.patience())
+	begun, patience := time.Now(), r.patience()
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	page, err := r.e.Log.Read(ctx, r.id, after)
+	r.stood = err != nil && time.Since(begun) > patience+time.Second
 	// An engine that began alone has had no log yet.
 	if err == nil && (r.tl == nil || r.logID == "" || page.ID == r.logID) {
 		r.logID = page.ID
@@ -122,7 +126,17 @@ func (r *runner) heard(page playlog.Page) {
 	if most := r.e.Now().Add(maxAhead); r.answer.After(most) {
 		r.answer = most
 	}
-	r.horizon(r.answer.Add(page.Lead))
+	r.news = true
+}
+
+// tell lets requests render up to where the log is known. That must wait until
+// what was heard is part of the timeline: one that waits for the log would show
+// what was planned before.
+func (r *runner) tell() {
+	if r.news {
+		r.news = false
+		r.horizon(r.answer.Add(r.lead))
+	}
 }
 
 // sync learns what other engines have appended, and appends what aired while
@@ -141,7 +155,11 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		return r.answer.Add(logInterval)
 	}
 	if !r.unchanged(ctx) {
-		if err := r.catchUp(ctx); err != nil {
+		err := r.catchUp(ctx)
+		if err != nil && r.stood {
+			err = r.catchUp(ctx)
+		}
+		if err != nil {
 			if r.alone() {
 				r.goAlone()
 			}
@@ -149,6 +167,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 		}
 	}
 	r.failures = 0
+	r.tell()
 	r.mu.Lock()
 	r.logState.Pending = int64(len(r.pending))
 	r.mu.Unlock()
@@ -179,6 +198,7 @@ func (r *runner) unchanged(ctx context.Context) bool {
 		return false
 	}
 	r.heard(playlog.Page{Now: heads.Now, Lead: heads.Lead})
+	r.tell()
 	return true
 }
 

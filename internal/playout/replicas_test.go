@@ -775,6 +775,30 @@ func TestInstantsNeverGoBack(t *testing.T) {
 	})
 }
 
+// TestTimeGoesBackBeforeAnybodyAsks: store time goes back after a channel has
+// begun and before its first media playlist, which lists segments all the same.
+func TestTimeGoesBackBeforeAnybodyAsks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var clock machine
+		s := newStation(t, func(o *playout.Options) { o.Now = clock.now })
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		m, err := s.Multivariant(t.Context(), "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.step(-time.Hour)
+		for _, track := range tracks(m) {
+			d, err := s.Playlist(t.Context(), "one", track)
+			if err != nil || !strings.Contains(string(d.Body), "#EXTINF") {
+				t.Errorf("%s: %v\n%s", track, err, d.Body)
+			}
+		}
+	})
+}
+
 // TestStoreAwayForLong: more provisional cuts than a batch has.
 func TestStoreAwayForLong(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -105,6 +105,7 @@ func (r *runner) step(ctx context.Context) time.Duration {
 			next = earlier(next, r.plan(ctx))
 		}
 	}
+	r.tell()
 	if next = earlier(next, r.retry); next.IsZero() {
 		return idle
 	}
@@ -459,7 +460,8 @@ func (r *runner) settle(ctx context.Context) {
 func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, last mark, floor playlog.Numbers) error {
 	before, old, oldFeeds, pending := r.tl, r.settings, r.feeds, r.pending
 	r.use(settings)
-	entries := timeline.Begin(r.genesis(ctx, r.settings, r.e.Now(), last.number+1, floor))
+	now := r.e.Now()
+	entries := timeline.Begin(r.genesis(ctx, r.settings, now, last.number+1, floor))
 	chain(last, entries)
 	r.due, r.pending = nil, nil // it is above them
 	if err := r.commit(ctx, entries); err != nil {
@@ -470,6 +472,7 @@ func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, last ma
 	}
 	r.floor = playlog.Numbers{}
 	r.tl = timeline.New(entries, r.e.Window)
+	r.latest.instant(now) // store time may have jumped back since: nothing is listed before
 	r.show()
 	return nil
 }
@@ -667,6 +670,11 @@ func (r *runner) preload(ctx context.Context) (until time.Time) {
 // show publishes the timeline.
 func (r *runner) show() {
 	r.dropThawed()
+	if r.latest.Load() == 0 {
+		// What begins now has nothing to list at an earlier instant, to which
+		// store time may jump before anybody asks.
+		r.latest.instant(r.e.Now())
+	}
 	c := r.channel
 	before := c.view.Load()
 	v := newView(before, r.id, r.settings, r.tl, r.latest)
@@ -674,6 +682,7 @@ func (r *runner) show() {
 		v.retired, v.until = r.retired, r.until
 	}
 	r.publish(v)
+	r.tell()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settings = r.settings
