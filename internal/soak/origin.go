@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,11 +22,7 @@ const originTakes = 50 * time.Millisecond
 // /<number>/<asset>/master.m3u8, so that each event's asset is a new one.
 type origin struct {
 	files fs.FS
-
-	hurt atomic.Int64 // requests for playlists that met with trouble
-
-	mu   sync.Mutex
-	what trouble // guarded by mu
+	ailing
 }
 
 // assets are what there is: the sample VODs, and playlists that nobody's
@@ -40,18 +34,6 @@ var assets = []string{"ember", "harbour", "meadow", "short", "uneven"}
 var synthetic = map[string][]float64{
 	"short":  {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
 	"uneven": {5.96, 1.2, 4.003, 0.76, 6, 3.503, -2.4, 5.5, 1.001, 4.8, 0.32, 6},
-}
-
-func (o *origin) set(t trouble) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.what = t
-}
-
-func (o *origin) trouble() trouble {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.what
 }
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {

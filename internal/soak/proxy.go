@@ -32,22 +32,27 @@ type link struct {
 	target func() string // base URL; "": it is not there
 
 	lists atomic.Int64 // requests for the list of channels
-	hurt  atomic.Int64 // of them, those that met with trouble
+	ailing
+}
+
+// ailing is the trouble that somebody has.
+type ailing struct {
+	hurt atomic.Int64 // requests that met with it; at the origin, those for playlists
 
 	mu   sync.Mutex
 	what trouble // guarded by mu
 }
 
-func (l *link) set(t trouble) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.what = t
+func (a *ailing) set(t trouble) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.what = t
 }
 
-func (l *link) trouble() trouble {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.what
+func (a *ailing) trouble() trouble {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.what
 }
 
 func (l *link) ServeHTTP(w http.ResponseWriter, r *http.Request) {
