@@ -332,6 +332,18 @@ func (p programme) Schedule(_ context.Context, channel string, start, end time.T
 	return scheduleclient.Schedule{Start: start, End: end, Events: p[channel]}, nil
 }
 
+// serve is an origin of the files below a folder, for players in browsers too.
+func serve(t *testing.T, root string) *httptest.Server {
+	t.Helper()
+	files := http.FileServer(http.Dir(root))
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		files.ServeHTTP(w, r)
+	}))
+	t.Cleanup(origin.Close)
+	return origin
+}
+
 // TestMedia has ffmpeg make assets of every kind and play channels of them.
 func TestMedia(t *testing.T) {
 	if testing.Short() {
@@ -340,12 +352,7 @@ func TestMedia(t *testing.T) {
 	m := &maker{t, testneeds.Tool(t, "ffmpeg")}
 	root := t.TempDir()
 	films := m.films(root)
-	files := http.FileServer(http.Dir(root))
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		files.ServeHTTP(w, r)
-	}))
-	t.Cleanup(origin.Close)
+	origin := serve(t, root)
 
 	p := make(programme)
 	for i, k := range kinds {

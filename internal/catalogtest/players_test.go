@@ -2,8 +2,6 @@ package catalogtest
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,12 +30,7 @@ func TestHLSJS(t *testing.T) {
 	m := &maker{t, testneeds.Tool(t, "ffmpeg")}
 	root := t.TempDir()
 	films := m.films(root)
-	files := http.FileServer(http.Dir(root))
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		files.ServeHTTP(w, r)
-	}))
-	t.Cleanup(origin.Close)
+	origin := serve(t, root)
 
 	for i, k := range kinds {
 		if k.name != "fMP4 demuxed" && k.name != "ts demuxed packed AAC" {
