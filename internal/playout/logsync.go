@@ -198,7 +198,6 @@ func (r *runner) unchanged(ctx context.Context) bool {
 		return false
 	}
 	r.heard(playlog.Page{Now: heads.Now, Lead: heads.Lead})
-	r.tell()
 	return true
 }
 
