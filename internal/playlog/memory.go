@@ -81,6 +81,9 @@ func (m *Memory) Append(ctx context.Context, channel, id string, cuts []Cut) (Pa
 	if len(added) > 0 && added[0].Settings != nil {
 		l.settings = added[0].Settings
 	}
+	if len(added) > 0 && added[0].Rebase {
+		l.watched = time.Time{} // it is above all that was given out, also at a time that is yet to come
+	}
 	if extra := len(l.cuts) - m.keep; extra > m.keep {
 		l.cuts = slices.Clone(l.cuts[extra:])
 		l.forget()
@@ -157,7 +160,7 @@ func (m *Memory) Watch(ctx context.Context, ids map[string]string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for channel, id := range ids {
-		if l := m.logs[channel]; l != nil && l.id == id {
+		if l := m.logs[channel]; l != nil && l.id == id && m.now().After(l.watched) {
 			l.watched = m.now()
 		}
 	}

@@ -264,7 +264,9 @@ type Page struct {
 	Settings *Settings
 	// Watched is when an engine last said that somebody watches, see Append,
 	// before the call that the page answers; zero: never. A channel that
-	// nobody watched for long is dormant.
+	// nobody watched for long is dormant. It lies ahead of Now where the
+	// store's clock has gone back since: numbers have been given out up to
+	// then, and a rebase, which is above them, sets it to its own instant.
 	Watched time.Time
 	// More says that the page is full: the log goes on after the last of Cuts.
 	// Only between a store and its client; the pages of a Log have it all.

@@ -354,7 +354,7 @@ func (r *runner) beginAbove(ctx context.Context, floor playlog.Numbers) error {
 		r.floor = highest(r.floor, floor)
 		return nil
 	}
-	now := r.e.Now()
+	until := givenUntil(page, r.e.Now())
 	r.frozen = nil // the store may be a backup that has them not
 	var last mark
 	if n := len(page.Cuts); n > 0 {
@@ -368,9 +368,9 @@ func (r *runner) beginAbove(ctx context.Context, floor playlog.Numbers) error {
 				r.show()
 				return nil
 			}
-			floor = highest(floor, timeline.New(entries, r.e.Window).Above(now))
+			floor = highest(floor, timeline.New(entries, r.e.Window).Above(until))
 		} else {
-			floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
+			floor = highest(floor, extrapolate(&page.Cuts[n-1], until))
 		}
 	}
 	// Should that fail, it is another history still: acked must not say that

@@ -634,6 +634,43 @@ func TestStoreTimeWentBackUnseen(t *testing.T) {
 	})
 }
 
+// TestStoreTimeWentThereAndBack: after the replicas have begun anew at every
+// step, one that is started within the hour has nothing to begin anew for,
+// however much has been added to the log since.
+func TestStoreTimeWentThereAndBack(t *testing.T) {
+	steps := []time.Duration{time.Hour, -time.Hour, -time.Hour, time.Hour}
+	for _, cuts := range []int{0, 120} { // more than a starting engine reads
+		t.Run(fmt.Sprint(cuts), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				c := newTimedCluster(t, 0, 0)
+				defer c.close()
+				c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute)} })
+				c.watch(2 * time.Minute)
+				for _, by := range steps {
+					c.store.step(by)
+					c.watch(15 * time.Second)
+				}
+				c.set(func() {
+					c.events["one"] = nil
+					for i := range cuts {
+						ev := event(string("ab"[i%2]), time.Duration(20+i*12)*time.Second, 12*time.Second)
+						c.events["one"] = append(c.events["one"], ev)
+					}
+				})
+				c.watch(time.Minute + time.Duration(cuts)*12*time.Second)
+				for i := range c.replicas {
+					c.replicas[i].stop()
+					c.launch(i, 0)
+					c.watch(time.Minute)
+				}
+				if n := c.rebases(); n != len(steps) {
+					t.Errorf("%d rebases, want %d", n, len(steps))
+				}
+			})
+		})
+	}
+}
+
 // TestAnHourWithoutTheSchedule: three replicas whose clocks are off, of which
 // some know of the last edit and some don't, play on without schedule and log,
 // say so, and are one again when both are back.

@@ -177,7 +177,7 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		// What the log says can't be rendered: begin above all that it can
 		// have given out.
 		last = markOf(&page.Cuts[n-1])
-		floor = highest(floor, extrapolate(&page.Cuts[n-1], now))
+		floor = highest(floor, extrapolate(&page.Cuts[n-1], givenUntil(page, now)))
 	}
 	if err := r.rebase(ctx, settings, last, floor); err != nil {
 		if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) || now.Before(deadline) {
@@ -246,14 +246,10 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	}
 	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
 	now := r.e.Now()
-	above := r.tl.Above(now)
+	until := givenUntil(page, now)
+	above := r.tl.Above(until)
 	published := r.floor.MediaSequence > below(above).MediaSequence || r.floor.DiscontinuitySequence > below(above).DiscontinuitySequence
-	if page.Watched.After(now.Add(maxAhead)) {
-		if floor, begun := r.watchedUntil(entries, page.Watched.Add(2*watchInterval)); !begun {
-			published, above = true, floor
-		}
-	}
-	if published || dormant(page) && r.wantsElse(ctx, now) {
+	if published || until.After(now) || dormant(page) && r.wantsElse(ctx, now) {
 		if r.rebase(ctx, r.settings, r.acked, highest(r.floor, above)) == nil {
 			return true
 		}
@@ -262,23 +258,14 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	return true
 }
 
-// watchedUntil is for a log that was watched until an instant that is yet to
-// come: store time has gone back. It returns numbers above all that was rendered
-// by then, and whether the log has begun anew above them already.
-func (r *runner) watchedUntil(entries []timeline.Entry, until time.Time) (floor playlog.Numbers, begun bool) {
-	rebase := 0
-	for i := range entries {
-		if entries[i].Rebase {
-			rebase = i
-		}
+// givenUntil returns up to when a log has given out numbers: now, or, where it
+// was watched until an instant that is yet to come, because store time has gone
+// back, the latest at which an engine may have rendered it.
+func givenUntil(page playlog.Page, now time.Time) time.Time {
+	if page.Watched.After(now.Add(maxAhead)) {
+		return page.Watched.Add(2 * watchInterval)
 	}
-	if rebase > 0 {
-		before := timeline.New(entries[:rebase], r.e.Window).Above(until)
-		if above(&entries[rebase].Cut, below(before)) {
-			return floor, true
-		}
-	}
-	return timeline.New(entries, r.e.Window).Above(until), false
+	return now
 }
 
 // replaced returns the provisional tracks of a channel that has settled less

@@ -301,6 +301,11 @@ func (p *Playout) append(ctx context.Context, tx *sql.Tx, channel, id string, cu
 			return page, nil, err
 		}
 	}
+	if len(add) > 0 && add[0].Rebase { // above all that was given out, also at a time that is yet to come
+		if _, err := tx.ExecContext(ctx, `UPDATE playout_logs SET watched_ns = $2 WHERE id = $1`, id, now.UnixNano()); err != nil {
+			return page, nil, err
+		}
+	}
 	page, err = p.page(ctx, tx, channel, max(cuts[0].Number-1, 0), now)
 	page.Watched = watched
 	return page, refusal, err

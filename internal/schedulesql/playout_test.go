@@ -81,6 +81,45 @@ func (p *Playout) fill(t *testing.T, channel string, cuts ...playlog.Cut) playlo
 	return page
 }
 
+// After the clock has gone back a log was watched at a time that is yet to come.
+// That stands until a rebase, which is above all that was given out by then.
+func TestWatchedAhead(t *testing.T) {
+	eachPlayout(t, func(t *testing.T, s *Store, p *Playout) {
+		page, err := p.Read(t.Context(), "one", 0)
+		must(t, err)
+		start := page.Now.Add(-time.Minute)
+		numbers := playlog.FirstNumbers(start)
+		first := slateCut(1, start, "a")
+		first.Tracks[0].MediaSequence, first.DiscontinuitySequence = numbers.MediaSequence, numbers.DiscontinuitySequence
+		first.TargetDuration = 6 * time.Second
+		first.Settings = &playlog.Settings{
+			Version: 6, Tracks: []playlog.Track{{ID: "v"}}, Multivariant: hls.Multivariant{Variants: []hls.Variant{{URI: "v"}}},
+		}
+		_, err = p.Append(t.Context(), "one", page.ID, []playlog.Cut{first})
+		must(t, err)
+		_, err = s.write.ExecContext(t.Context(), `UPDATE playout_logs SET watched_ns = watched_ns + $1`, int64(time.Hour))
+		must(t, err)
+
+		must(t, p.Watch(t.Context(), map[string]string{"one": page.ID}))
+		page, err = p.Append(t.Context(), "one", page.ID, nil)
+		if must(t, err); !page.Watched.After(page.Now.Add(59 * time.Minute)) {
+			t.Errorf("watched %s before now, want an hour ahead", page.Now.Sub(page.Watched))
+		}
+		anew := first
+		anew.Number, anew.Rebase, anew.Previous = 2, true, first.Digest()
+		anew.Tracks = []playlog.Position{{MediaSequence: first.Tracks[0].MediaSequence + playlog.RebaseStep}}
+		anew.DiscontinuitySequence += playlog.RebaseStep
+		for range 2 { // also where the first answer got lost
+			_, err = p.Append(t.Context(), "one", page.ID, []playlog.Cut{anew})
+			must(t, err)
+			page, err = p.Read(t.Context(), "one", -1)
+			if must(t, err); page.Watched.After(page.Now) || page.Now.Sub(page.Watched) > time.Minute {
+				t.Errorf("after a rebase: watched %s before now", page.Now.Sub(page.Watched))
+			}
+		}
+	})
+}
+
 // Cuts of a month stay, and of each log the last 500 and the settings; assets
 // stay as long as a cut names them.
 func TestSweep(t *testing.T) {
