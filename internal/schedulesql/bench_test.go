@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consuo/internal/pgtest"
+	"consuo/internal/playlog"
 	"consuo/internal/schedule"
 )
 
@@ -121,6 +122,35 @@ func BenchmarkReads(b *testing.B) {
 					must(b, again.Close())
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkPlayout is what a channel that comes on air asks of its log: it is
+// read and made, its film is kept, and its first cut is appended.
+func BenchmarkPlayout(b *testing.B) {
+	for name, url := range map[string]func() string{
+		"sqlite":   func() string { return filepath.Join(b.TempDir(), "schedule.db") },
+		"postgres": func() string { return pgtest.URL(b) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := openURL(b, url())
+			p := s.Playout(playlog.Lead)
+			film := make([]byte, 60_000)
+			for n := 0; b.Loop(); n++ {
+				channel := fmt.Sprint("c", n)
+				b.StopTimer()
+				makeChannel(b, s, channel)
+				b.StartTimer()
+				page, err := p.Read(b.Context(), channel, -100)
+				must(b, err)
+				must(b, p.Freeze(b.Context(), channel, page.ID, "film", film))
+				c := slateCut(1, page.Now, "film")
+				c.TargetDuration, c.Settings = time.Second, testSettings()
+				c.Tracks[0].MediaSequence = playlog.FirstNumbers(c.Start).MediaSequence
+				_, err = p.Append(b.Context(), channel, page.ID, []playlog.Cut{c})
+				must(b, err)
+			}
 		})
 	}
 }

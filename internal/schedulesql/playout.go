@@ -243,20 +243,37 @@ func toNanos(t time.Time) int64 { return toMillis(t) * int64(time.Millisecond) }
 
 // Append implements [playlog.Log].
 func (p *Playout) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
-	// Also makes a log that is not there yet; that another id is sent then will
-	// be found below.
-	page, err := p.Read(ctx, channel, -1)
-	switch {
-	case err != nil:
-		return playlog.Page{}, err
-	case len(cuts) == 0:
+	if len(cuts) == 0 {
+		page, err := p.Read(ctx, channel, -1)
+		if err != nil {
+			return playlog.Page{}, err
+		}
 		page.Cuts = nil
 		if page.ID != id {
 			return page, otherLog(page.ID, id)
 		}
 		return page, p.watch(ctx, p.store.write, page)
 	}
-	var refusal error
+	page, refusal, err := p.appendCuts(ctx, channel, id, cuts)
+	if errors.Is(err, sql.ErrNoRows) {
+		// This makes the log; then it will be found that another id was sent.
+		if _, err := p.Read(ctx, channel, -1); err != nil {
+			return playlog.Page{}, err
+		}
+		page, refusal, err = p.appendCuts(ctx, channel, id, cuts)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return playlog.Page{}, &schedule.NotFoundError{Kind: "channel", ID: channel}
+	}
+	if err != nil {
+		return playlog.Page{}, fmt.Errorf("append to the playout log of channel %s: %w", channel, err)
+	}
+	return page, refusal
+}
+
+// appendCuts is a transaction that decides and stores, as append does. The error
+// is sql.ErrNoRows if there is no log.
+func (p *Playout) appendCuts(ctx context.Context, channel, id string, cuts []playlog.Cut) (page playlog.Page, refusal, err error) {
 	done := func() {}
 	err = p.store.inTx(ctx, func(tx *sql.Tx) error {
 		var now time.Time
@@ -267,13 +284,7 @@ func (p *Playout) Append(ctx context.Context, channel, id string, cuts []playlog
 		return err
 	})
 	done()
-	if errors.Is(err, sql.ErrNoRows) {
-		return playlog.Page{}, &schedule.NotFoundError{Kind: "channel", ID: channel}
-	}
-	if err != nil {
-		return playlog.Page{}, fmt.Errorf("append to the playout log of channel %s: %w", channel, err)
-	}
-	return page, refusal
+	return page, refusal, err
 }
 
 // append decides and stores. An answer that refuses is the refusal; err is a
@@ -354,12 +365,14 @@ func insertCut(ctx context.Context, tx *sql.Tx, id string, c *playlog.Cut) error
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO cuts (log_id, number, start_ns, asset_digest, filler_digest, cut) VALUES ($1, $2, $3, $4, $5, $6)`,
 		id, c.Number, c.Start.UnixNano(), columnText(c.Asset.Digest), columnText(filler), string(text))
-	if err == nil {
-		_, err = tx.ExecContext(ctx, `UPDATE playout_logs SET last = $2, digest = $3 WHERE id = $1`, id, c.Number, c.Digest())
+	if err != nil {
+		return err
 	}
-	if err == nil && c.Settings != nil {
-		_, err = tx.ExecContext(ctx, `UPDATE playout_logs SET settings = $2 WHERE id = $1`, id, c.Number)
+	last := `UPDATE playout_logs SET last = $2, digest = $3 WHERE id = $1`
+	if c.Settings != nil {
+		last = `UPDATE playout_logs SET last = $2, digest = $3, settings = $2 WHERE id = $1`
 	}
+	_, err = tx.ExecContext(ctx, last, id, c.Number, c.Digest())
 	return err
 }
 
@@ -401,31 +414,32 @@ func (p *Playout) Freeze(ctx context.Context, channel, id, digest string, data [
 	if len(data) > maxFrozen {
 		return fmt.Errorf("%w: a frozen asset may have %d bytes, this one has %d", playlog.ErrImplausible, maxFrozen, len(data))
 	}
-	page, err := p.Read(ctx, channel, -1)
-	switch {
-	case err != nil:
+	now, err := p.readTime(ctx, channel)
+	if err != nil {
 		return err
-	case page.ID != id:
-		return otherLog(page.ID, id)
 	}
 	if data == nil {
 		data = []byte{} // not NULL
 	}
-	// The log may have gone in the meantime: then nothing is stored.
+	stored := int64(0)
 	result, err := p.store.write.ExecContext(ctx, `INSERT INTO frozen_assets (log_id, digest, stored_ns, data)
-		SELECT id, $2, $3, $4 FROM playout_logs WHERE id = $1
+		SELECT id, $3, $4, $5 FROM playout_logs WHERE channel_id = $1 AND id = $2
 		ON CONFLICT (log_id, digest) DO UPDATE SET stored_ns = excluded.stored_ns, data = excluded.data`,
-		id, digest, page.Now.UnixNano(), data)
+		channel, id, digest, now.UnixNano(), data)
 	if err == nil {
-		var n int64
-		if n, err = result.RowsAffected(); err == nil && n == 0 {
-			err = otherLog("gone", id)
-		}
+		stored, err = result.RowsAffected()
 	}
 	if err != nil {
 		return fmt.Errorf("freeze %s beside the playout log of channel %s: %w", digest, channel, err)
 	}
-	return nil
+	if stored > 0 {
+		return nil
+	}
+	page, err := p.Read(ctx, channel, -1)
+	if err != nil {
+		return err
+	}
+	return otherLog(page.ID, id)
 }
 
 // Frozen implements [playlog.Log].

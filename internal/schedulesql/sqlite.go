@@ -2,7 +2,6 @@ package schedulesql
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -45,12 +44,12 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	write, err := sql.Open("sqlite", sqliteDSN(path, true))
+	write, err := openPool(sqliteDSN(path, true))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", sqliteDSN(path, false))
+	read, err := openPool(sqliteDSN(path, false))
 	if err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
