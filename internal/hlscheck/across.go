@@ -104,8 +104,11 @@ func (c *Checker) breaks(primary, t *track, report reporter) {
 		at := sort.Search(len(spans), func(i int) bool { return spans[i].number >= s.DiscontinuitySequence })
 		newest := spans[len(spans)-1]
 		switch {
-		case at == len(spans): // not on the primary yet: only right if the primary has not come that far
-			if s.Date.Before(newest.end.Add(-skew)) {
+		case at == len(spans):
+			// Not on the primary yet: only right if the primary has not come that far,
+			// or has begun anew since it was looked at.
+			since := t.rebased.After(primary.at) && s.DiscontinuitySequence >= newest.number+rebaseStep
+			if s.Date.Before(newest.end.Add(-skew)) && !since {
 				report(ruleBreaks, "segment %d at %s has %d, the primary has %d until %s", s.MediaSequence, stamp(s.Date),
 					s.DiscontinuitySequence, newest.number, stamp(newest.end))
 			}

@@ -84,6 +84,7 @@ type track struct {
 	body    string // of the last response
 	at      time.Time
 	changed time.Time // when the last segment was first seen
+	rebased time.Time // when its numbers began anew
 	header  []string
 	target  time.Duration
 	filled  time.Duration // the target duration whose three the window has had
@@ -228,6 +229,7 @@ func (c *Checker) jump(t *track, at time.Time, p *playlist, report reporter) {
 		first.DiscontinuitySequence >= last.DiscontinuitySequence+rebaseStep
 	if rebased {
 		t.spans = nil // those of before may cover the same time
+		t.rebased = at
 	}
 	if !away && !rebased {
 		report(ruleJump, "segment %d after %d (discontinuity numbers %d and %d)", first.MediaSequence, last.MediaSequence,

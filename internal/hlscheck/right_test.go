@@ -64,6 +64,7 @@ func TestNothingFailsOnRightPlaylists(t *testing.T) {
 		`#EXT-X-KEY:METHOD=SAMPLE-AES,URI="data:,a",KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed"` + "\n"
 	strict := Options{StoreTime: true, MinWindow: 30 * time.Second, MaxWindow: 45 * time.Second, AbsoluteURIs: true}
 	const window = 30 * time.Second
+	v, a := film(30), sound(45)
 	tests := map[string]struct {
 		opts Options
 		feed []response
@@ -112,6 +113,9 @@ func TestNothingFailsOnRightPlaylists(t *testing.T) {
 			run(200*time.Second, 300*time.Second, 2*time.Second, window, film(60))...)},
 		"rebase": {Options{StoreTime: true, Rebases: true}, append(run(60*time.Second, 100*time.Second, 2*time.Second, window, film(60), sound(90)),
 			run(102*time.Second, 200*time.Second, 2*time.Second, window, renumber(film(60), 100), renumber(sound(90), 100))...)},
+		"rebase between two requests": {Options{Rebases: true}, []response{master(ladder), video(60*time.Second, v.window(2, 10)), audio(60*time.Second, a.window(4, 15)),
+			video(64*time.Second, v.window(2, 10)), audio(64100*time.Millisecond, renumber(a, 100).window(5, 16)),
+			video(66*time.Second, renumber(v, 100).window(3, 11)), audio(66100*time.Millisecond, renumber(a, 100).window(5, 16))}},
 		"target duration grows": {Options{GrowingTargetDuration: true}, []response{
 			video(60*time.Second, film(60).window(2, 10)), video(66*time.Second, edit(film(60).window(3, 11), "DURATION:6", "DURATION:7"))}},
 		"new query": {Options{QueryMayChange: true}, []response{

@@ -117,6 +117,7 @@ type seen struct {
 	judged  int          // violations of it that were reported
 	of      *incarnation // the one that has served
 	tracks  []string     // of that
+	begun   []byte       // its multivariant playlist, with which a new checker begins
 }
 
 func newObserver(channel string, engines []*process, report func(format string, args ...any)) *observer {
@@ -209,6 +210,7 @@ func (o *observer) look(ctx context.Context, i int) {
 		if len(view.tracks) > 0 && strings.HasPrefix(view.tracks[0], "slate-") {
 			return // nothing is settled yet
 		}
+		view.begun = body
 		view.checker.Multivariant(sent, public+"master.m3u8", body)
 	}
 	for _, track := range view.tracks {
@@ -224,6 +226,7 @@ func (o *observer) look(ctx context.Context, i int) {
 		o.judge(i, track, sent, body)
 		if o.afresh() {
 			view.checker, view.judged = newChecker(), 0
+			view.checker.Multivariant(sent, public+"master.m3u8", view.begun) // it says which track leads
 		}
 		view.checker.Media(sent, public+track+".m3u8?channel="+o.channel, body)
 	}
