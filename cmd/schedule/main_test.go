@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -10,13 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"consuo/internal/daemon"
 	"consuo/internal/pgtest"
 )
 
@@ -31,70 +30,21 @@ func TestMain(m *testing.M) {
 }
 
 // A process is the service, started and listening.
-type process struct {
-	*exec.Cmd
-	base string
-	mu   sync.Mutex
-	log  bytes.Buffer
-	done chan struct{} // closed at the end of the log
-}
-
-var listening = regexp.MustCompile(`"msg":"listening","addr":"[^"]*:(\d+)"`)
+type process struct{ *daemon.Daemon }
 
 func start(t *testing.T, env ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append([]string{"SCHEDULE_TEST_MAIN=1", "PORT=0"}, env...)
-	stderr, err := cmd.StderrPipe()
+	d, err := daemon.Start(t.Context(), daemon.Command(os.Args[0], append(env, "SCHEDULE_TEST_MAIN=1")...), filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{Cmd: cmd, done: make(chan struct{})}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	port := make(chan string, 1)
-	go func() {
-		defer close(p.done)
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			p.mu.Lock()
-			p.log.WriteString(lines.Text() + "\n")
-			p.mu.Unlock()
-			if match := listening.FindStringSubmatch(lines.Text()); match != nil {
-				port <- match[1]
-			}
-		}
-	}()
-	select {
-	case number := <-port:
-		p.base = "http://127.0.0.1:" + number
-	case <-p.done:
-		t.Fatalf("the service ended: %s", p.output())
-	}
-	return p
-}
-
-func (p *process) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
-
-// stop sends a signal and waits for the end.
-func (p *process) stop(t *testing.T, signal os.Signal) error {
-	t.Helper()
-	if err := p.Process.Signal(signal); err != nil {
-		t.Fatal(err)
-	}
-	<-p.done
-	return p.Wait()
+	t.Cleanup(d.Kill)
+	return &process{d}
 }
 
 // send returns the status, 0 if there was no answer.
 func (p *process) send(method, path, body string) (int, string) {
-	r, err := http.NewRequest(method, p.base+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, p.Base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -165,9 +115,7 @@ func testKilled(t *testing.T, database string) {
 		<-enough
 		status, body := p.send("POST", "/channels/one/schedule",
 			fmt.Sprintf(`{"id":%q,"uri":"https://a/b","start_time":%d,"duration":1}`, id, 1700000000000+round*1000))
-		if err := p.stop(t, syscall.SIGKILL); err == nil {
-			t.Error("it survived")
-		}
+		p.Kill()
 		group.Wait()
 		if status != 201 {
 			t.Fatal(status, body)
@@ -197,11 +145,11 @@ func testKilled(t *testing.T, database string) {
 			}
 		}
 	}
-	if err := p.stop(t, syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v: %s", err, p.output())
+	if err := p.Stop(syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM: %v: %s", err, p.Log())
 	}
-	if !strings.Contains(p.output(), `"msg":"stopped"`) {
-		t.Errorf("log: %s", p.output())
+	if !strings.Contains(p.Log(), `"msg":"stopped"`) {
+		t.Errorf("log: %s", p.Log())
 	}
 }
 

@@ -22,7 +22,7 @@ func TestTerminatedUnderLoad(t *testing.T) {
 	inRotation, takeOut := context.WithCancel(ctx)
 	defer takeOut()
 	get := func(client *http.Client, path string) (status int, err error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base+path, nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Base+path, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -65,7 +65,7 @@ func TestTerminatedUnderLoad(t *testing.T) {
 	for range answers {
 		<-served
 	}
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	close(terminated)
@@ -85,9 +85,8 @@ func TestTerminatedUnderLoad(t *testing.T) {
 	}
 	takeOut()
 	clients.Wait()
-	<-p.done
 	if err := p.Wait(); err != nil {
-		t.Errorf("SIGTERM: %v: %s", err, p.output())
+		t.Errorf("SIGTERM: %v: %s", err, p.Log())
 	}
 	for i, n := range answers {
 		if n == 0 {
@@ -99,12 +98,12 @@ func TestTerminatedUnderLoad(t *testing.T) {
 // A second signal ends the process without ceremony.
 func TestSecondSignal(t *testing.T) {
 	p := start(t, "DATABASE_URL="+t.TempDir()+"/schedule.db")
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.base, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.Base, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	// It has been seen once the service is no longer ready.
@@ -114,7 +113,7 @@ func TestSecondSignal(t *testing.T) {
 			t.Fatal(body)
 		}
 	}
-	if err := p.stop(t, syscall.SIGTERM); err == nil || strings.Contains(p.output(), `"msg":"stopped"`) {
-		t.Errorf("it stopped in its own time: %v: %s", err, p.output())
+	if err := p.Stop(syscall.SIGTERM); err == nil || strings.Contains(p.Log(), `"msg":"stopped"`) {
+		t.Errorf("it stopped in its own time: %v: %s", err, p.Log())
 	}
 }

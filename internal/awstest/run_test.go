@@ -1,8 +1,6 @@
 package awstest
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,9 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
+	"consuo/internal/daemon"
 	"consuo/internal/pgtest"
 	"consuo/internal/testneeds"
 )
@@ -23,11 +23,9 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // task is a program that runs with the variables of its task definition, and
 // no others.
 type task struct {
-	addr, metrics string // where it listens
-	env           []string
-	cmd           *exec.Cmd
-	log           *bytes.Buffer // belongs to the reader of its output until done
-	done          chan struct{}
+	*daemon.Daemon
+	env     []string
+	metrics string // base URL
 }
 
 // run starts a program with the template's variables, but for those that name
@@ -35,7 +33,7 @@ type task struct {
 func run(t *testing.T, binary string, s *stack, service string, secrets map[string]string, instead map[string]string) *task {
 	t.Helper()
 	box := container(t, s, service)
-	p := &task{cmd: exec.Command(binary), log: new(bytes.Buffer), done: make(chan struct{})}
+	p := &task{}
 	for name, value := range pairs(t, box["Environment"], "Name", "Value") {
 		if v, ok := instead[name]; ok {
 			value = v
@@ -45,39 +43,19 @@ func run(t *testing.T, binary string, s *stack, service string, secrets map[stri
 	for name, from := range pairs(t, box["Secrets"], "Name", "ValueFrom") {
 		p.env = append(p.env, name+"="+secrets[from])
 	}
-	p.cmd.Env, p.cmd.Dir = p.env, t.TempDir()
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	output, err := p.cmd.StderrPipe()
-	if err != nil {
+	cmd := exec.Command(binary)
+	cmd.Env, cmd.Dir = p.env, t.TempDir()
+	var err error
+	if p.Daemon, err = daemon.Start(t.Context(), cmd, filepath.Join(cmd.Dir, "log")); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-
-	listening := make(chan struct{})
-	go func() {
-		defer close(p.done)
-		for lines := bufio.NewScanner(output); lines.Scan(); {
-			p.log.Write(append(lines.Bytes(), '\n'))
-			var line struct{ Msg, Addr string }
-			_ = json.Unmarshal(lines.Bytes(), &line) // a panic is no JSON
-			_, port, _ := net.SplitHostPort(line.Addr)
-			switch line.Msg {
-			case "listening":
-				p.addr = "127.0.0.1:" + port
-			case "serving metrics":
-				p.metrics = "127.0.0.1:" + port
-				close(listening)
-			}
+	t.Cleanup(p.Kill)
+	for line := range strings.Lines(p.Log()) {
+		var entry struct{ Msg, Addr string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving metrics" {
+			_, port, _ := net.SplitHostPort(entry.Addr)
+			p.metrics = "http://127.0.0.1:" + port
 		}
-		_ = p.cmd.Wait()
-	}()
-	select {
-	case <-listening:
-	case <-p.done:
-		t.Fatalf("%s ended: %s", service, p.log)
 	}
 	return p
 }
@@ -116,55 +94,50 @@ func TestTasksRun(t *testing.T) {
 	url, password := pgtest.WithPassword(t)
 	secrets := map[string]string{"ApiKeySecret": "theKey1", "DatabaseSecret:password::": password}
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/schedule", "./cmd/engine")
-	build.Dir, build.Env = testneeds.Root(), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := daemon.Build(t.Context(), testneeds.Root(), bin); err != nil {
+		t.Fatal(err)
 	}
 	s := evaluate(t, map[string]any{"Key": "any"})
 	schedule := run(t, filepath.Join(bin, "schedule"), s, "Schedule", secrets, map[string]string{"PORT": "0", "METRICS_PORT": "0", "DATABASE_URL": url})
-	if code, body := get(t, "http://"+schedule.addr+"/channels", "", `{"id":"one","name":"One","config":{}}`); code != http.StatusUnauthorized {
+	if code, body := get(t, schedule.Base+"/channels", "", `{"id":"one","name":"One","config":{}}`); code != http.StatusUnauthorized {
 		t.Errorf("a write without a key: %d %s", code, body)
 	}
-	if code, body := get(t, "http://"+schedule.addr+"/channels", "theKey1", `{"id":"one","name":"One","config":{}}`); code != http.StatusCreated {
+	if code, body := get(t, schedule.Base+"/channels", "theKey1", `{"id":"one","name":"One","config":{}}`); code != http.StatusCreated {
 		t.Errorf("a write: %d %s", code, body)
 	}
-	engine := run(t, filepath.Join(bin, "engine"), s, "Engine", secrets, map[string]string{"PORT": "0", "METRICS_PORT": "0", "CHANNELMGRAPI": "http://" + schedule.addr})
-	if code, body := get(t, "http://"+engine.addr+"/live/master.m3u8?channel=one", "", ""); code != http.StatusOK || !strings.Contains(body, "#EXTM3U") {
+	engine := run(t, filepath.Join(bin, "engine"), s, "Engine", secrets, map[string]string{"PORT": "0", "METRICS_PORT": "0", "CHANNELMGRAPI": schedule.Base})
+	if code, body := get(t, engine.Base+"/live/master.m3u8?channel=one", "", ""); code != http.StatusOK || !strings.Contains(body, "#EXTM3U") {
 		t.Errorf("the channel: %d %s", code, body)
 	}
 
 	for name, p := range map[string]*task{"Schedule": schedule, "Engine": engine} {
-		if code, _ := get(t, "http://"+p.addr+text(t, s.resources[name+"Targets"], "HealthCheckPath"), "", ""); code != http.StatusOK {
+		if code, _ := get(t, p.Base+text(t, s.resources[name+"Targets"], "HealthCheckPath"), "", ""); code != http.StatusOK {
 			t.Errorf("%s: the load balancer sees %d", name, code)
 		}
-		if code, _ := get(t, "http://"+p.addr+"/metrics", "", ""); code != http.StatusNotFound {
+		if code, _ := get(t, p.Base+"/metrics", "", ""); code != http.StatusNotFound {
 			t.Errorf("%s: metrics are where the load balancer is: %d", name, code)
 		}
-		if code, _ := get(t, "http://"+p.metrics+"/metrics", "", ""); code != http.StatusOK {
+		if code, _ := get(t, p.metrics+"/metrics", "", ""); code != http.StatusOK {
 			t.Errorf("%s: metrics: %d", name, code)
 		}
-		_, port, _ := net.SplitHostPort(p.addr)
-		check := exec.CommandContext(t.Context(), p.cmd.Path, text(t, container(t, s, name), "HealthCheck", "Command", 2))
-		check.Env = append(p.env, "PORT="+port)
+		check := exec.CommandContext(t.Context(), filepath.Join(bin, strings.ToLower(name)), text(t, container(t, s, name), "HealthCheck", "Command", 2))
+		check.Env = append(p.env, "PORT="+p.Base[strings.LastIndexByte(p.Base, ':')+1:])
 		if out, err := check.CombinedOutput(); err != nil {
 			t.Errorf("%s: health check: %v %s", name, err, out)
 		}
 	}
-	for _, p := range []*task{engine, schedule} {
-		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-	}
+	var stopping sync.WaitGroup
 	for name, p := range map[string]*task{"Engine": engine, "Schedule": schedule} {
-		<-p.done
-		if !p.cmd.ProcessState.Success() {
-			t.Errorf("%s stops with %v", name, p.cmd.ProcessState)
-		}
-		for _, bad := range []string{"theKey1", password, `"level":"ERROR"`, "variable is not known", "data may be lost"} {
-			if strings.Contains(p.log.String(), bad) {
-				t.Errorf("%s: the log has %s:\n%s", name, bad, p.log)
+		stopping.Go(func() {
+			if err := p.Stop(syscall.SIGTERM); err != nil {
+				t.Error(err)
 			}
-		}
+			for _, bad := range []string{"theKey1", password, `"level":"ERROR"`, "variable is not known", "data may be lost"} {
+				if strings.Contains(p.Log(), bad) {
+					t.Errorf("%s: the log has %s:\n%s", name, bad, p.Log())
+				}
+			}
+		})
 	}
+	stopping.Wait()
 }

@@ -290,7 +290,7 @@ func TestPlayers(t *testing.T) {
 			c = s.crowd(t.Context(), 14*time.Second, seen)
 		}()
 		sleep(t.Context(), 6*time.Second)
-		s.killEngine()
+		s.engineProcess.Kill()
 		sleep(t.Context(), 3*time.Second)
 		s.startEngine()
 		<-done

@@ -193,7 +193,7 @@ func TestRules(t *testing.T) {
 	// Last, as it takes the engine away.
 	t.Run("engine away", func(t *testing.T) {
 		ask(t, track, nil)
-		s.killEngine()
+		s.engineProcess.Kill()
 		var answers []string
 		for deadline := time.Now().Add(25 * time.Second); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 			a := ask(t, track, nil)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/testneeds"
 )
 
@@ -29,7 +30,7 @@ type station struct {
 	engine, cache   string // base URLs
 	schedule        string
 	vods            string // where players find them; to the engine they are on localhost
-	engineProcess   *exec.Cmd
+	engineProcess   *daemon.Daemon
 	engineVariables []string
 }
 
@@ -41,10 +42,8 @@ func newStation(t testing.TB) *station {
 	s := &station{TB: t, dir: t.TempDir()}
 	nginx := s.configure()
 
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
-	build.Dir = testneeds.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := daemon.Build(t.Context(), testneeds.Root(), s.dir); err != nil {
+		t.Fatal(err)
 	}
 	files := http.FileServer(http.Dir(filepath.Join(testneeds.Root(), "testdata", "vod")))
 	vods := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,12 +58,12 @@ func newStation(t testing.TB) *station {
 	s.vods = vods.URL
 	inside := "http://localhost:" + port(s.vods)
 	s.schedule = "http://127.0.0.1:" + freePort(t)
-	s.start(filepath.Join(s.dir, "schedule"), []string{"PORT=" + port(s.schedule), "DATABASE_URL=" + filepath.Join(s.dir, "schedule.db")})
+	s.start(daemon.Command(filepath.Join(s.dir, "schedule"), "PORT="+port(s.schedule), "DATABASE_URL="+filepath.Join(s.dir, "schedule.db")))
 	s.await(s.schedule + "/readyz")
 	s.programme(inside)
 	s.engineVariables = []string{"PORT=" + port(s.engine), "CHANNELMGRAPI=" + s.schedule, "DELIVERY_MAP=" + inside + "/=" + s.vods + "/"}
 	s.startEngine()
-	s.start(nginx[0], nil, nginx[1:]...)
+	s.start(exec.CommandContext(context.Background(), nginx[0], nginx[1:]...))
 	s.await(s.cache + "/healthz")
 	s.await(s.cache + "/live/master.m3u8?channel=" + channel)
 	return s
@@ -118,42 +117,25 @@ func (s *station) configure() (command []string) {
 }
 
 // start runs a program until the test ends, or until it is killed.
-func (s *station) start(program string, env []string, args ...string) *exec.Cmd {
+func (s *station) start(cmd *exec.Cmd) *daemon.Daemon {
 	s.Helper()
-	log, err := os.OpenFile(filepath.Join(s.dir, filepath.Base(program)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	d, err := daemon.Spawn(cmd, filepath.Join(s.dir, filepath.Base(cmd.Path)+".log"))
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer log.Close() // the child has its own
-	cmd := exec.CommandContext(context.Background(), program, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		s.Fatal(err)
-	}
 	s.Cleanup(func() {
-		// SIGTERM ends nginx with its workers, and is too late for what was killed.
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if text, err := os.ReadFile(log.Name()); err == nil && s.Failed() {
-			s.Logf("the end of %s:\n%s", filepath.Base(log.Name()), text[max(0, len(text)-1000):])
+		_ = d.Stop(syscall.SIGTERM) // nginx has workers to end; what was killed is past it
+		if s.Failed() {
+			text := d.Log()
+			s.Logf("the end of the log of %s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-1000):])
 		}
 	})
-	return cmd
+	return d
 }
 
 func (s *station) startEngine() {
 	s.Helper()
-	s.engineProcess = s.start(filepath.Join(s.dir, "engine"), s.engineVariables)
-}
-
-// killEngine ends the engine in the middle of anything.
-func (s *station) killEngine() {
-	s.Helper()
-	if err := s.engineProcess.Process.Kill(); err != nil {
-		s.Fatal(err)
-	}
-	_ = s.engineProcess.Wait() // says that it was killed
+	s.engineProcess = s.start(daemon.Command(filepath.Join(s.dir, "engine"), s.engineVariables...))
 }
 
 // programme puts ten minutes on the channel, without a gap.

@@ -8,13 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"consuo/internal/daemon"
 )
 
 // Options say what is started and where. See cmd/demo for the flags.
@@ -65,8 +69,20 @@ func Run(ctx context.Context, o Options) (outcome error) {
 		}
 	}
 
-	ctx, fail := context.WithCancelCause(ctx)
+	asked := ctx
+	ctx, fail := context.WithCancelCause(asked)
 	defer fail(nil)
+	// stopped is the error of what ended with err: none when it was asked to
+	// stop, the cause when a part of the demo ended by itself.
+	stopped := func(err error) error {
+		switch {
+		case asked.Err() != nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		return err
+	}
 	stopOrigin, err := serveOrigin(ctx, o.VODPort, origin(vods), fail)
 	if err != nil {
 		return err
@@ -77,10 +93,12 @@ func Run(ctx context.Context, o Options) (outcome error) {
 	watch := ""
 	if o.Schedule == "" {
 		daemons, err := startDaemons(o, fail)
-		// In the reverse order: the engine first.
 		defer func() {
-			for i := len(daemons) - 1; i >= 0; i-- {
-				outcome = errors.Join(outcome, daemons[i].stop())
+			for _, d := range slices.Backward(daemons) { // the engine first
+				// As Ctrl-C would: at SIGTERM it would serve on for the sake of balancers.
+				if d.Ended() == nil { // else that has been reported
+					outcome = errors.Join(outcome, d.Stop(os.Interrupt))
+				}
 			}
 		}()
 		if err != nil {
@@ -90,7 +108,7 @@ func Run(ctx context.Context, o Options) (outcome error) {
 		engine := "http://localhost:" + strconv.Itoa(o.EnginePort)
 		for _, base := range []string{api.base, engine} {
 			if err := await(ctx, api.http, base+"/readyz", 30*time.Second); err != nil {
-				return stopped(ctx, err)
+				return stopped(err)
 			}
 		}
 		watch = engine + "/live/master.m3u8?channel=" + o.Channel
@@ -98,30 +116,18 @@ func Run(ctx context.Context, o Options) (outcome error) {
 
 	events, err := topUp(ctx, api, o, all, time.Now())
 	if err != nil {
-		return stopped(ctx, err)
+		return stopped(err)
 	}
 	if watch != "" {
 		if err := await(ctx, api.http, watch, 30*time.Second); err != nil {
-			return stopped(ctx, err)
+			return stopped(err)
 		}
 		fmt.Fprintf(o.Out, "\nOn air. Watch it in Safari, VLC, ffplay or on the engine's page:\n\n    %s\n    http://localhost:%d/\n\nSchedule and its API: http://localhost:%d/api/docs/\nLogs: %s\nCtrl-C stops everything.\n\n",
 			watch, o.EnginePort, o.SchedulePort, filepath.Join(o.DataDir, "demo-*.log"))
 	} else {
 		fmt.Fprintf(o.Out, "Channel %s is in the schedule at %s, its VODs are at %s.\n", o.Channel, o.Schedule, o.VODURL)
 	}
-	return stopped(ctx, keep(ctx, api, o, all, events))
-}
-
-// stopped is the error of a run: none when it was asked to stop, the cause when
-// a part of it ended by itself.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
+	return stopped(keep(ctx, api, o, all, events))
 }
 
 // serveOrigin serves on a port until the returned function is called.
@@ -140,11 +146,30 @@ func serveOrigin(ctx context.Context, port int, h http.Handler, fail context.Can
 	return func() { server.Close() }, nil
 }
 
-func startDaemons(o Options, fail context.CancelCauseFunc) (started []*daemon, err error) {
+// checkPort fails when somebody listens on a port of this machine.
+func checkPort(ctx context.Context, port int, flag string) error {
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		return fmt.Errorf("port %d is taken (%w): stop what uses it, or choose another one with %s", port, err, flag)
+	}
+	return l.Close()
+}
+
+// startDaemons starts the services, the engine last. Of this process's variables
+// they get what any program needs, so that what somebody has set for a service
+// of theirs changes nothing.
+func startDaemons(o Options, fail context.CancelCauseFunc) (started []*daemon.Daemon, err error) {
 	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
 		return nil, err
 	}
-	for _, d := range []struct {
+	var common []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LOG_LEVEL", "LOG_FORMAT"} {
+		if value, ok := os.LookupEnv(name); ok {
+			common = append(common, name+"="+value)
+		}
+	}
+	for _, service := range []struct {
 		name string
 		env  []string
 	}{
@@ -157,14 +182,20 @@ func startDaemons(o Options, fail context.CancelCauseFunc) (started []*daemon, e
 			"CHANNELMGRAPI=http://localhost:" + strconv.Itoa(o.SchedulePort),
 		}},
 	} {
-		daemon, err := startDaemon(d.name, filepath.Join(o.BinDir, d.name), filepath.Join(o.DataDir, "demo-"+d.name+".log"), d.env...)
+		log := filepath.Join(o.DataDir, "demo-"+service.name+".log")
+		if err := os.Remove(log); err != nil && !errors.Is(err, fs.ErrNotExist) { // of the last demo
+			return started, err
+		}
+		cmd := daemon.Command(filepath.Join(o.BinDir, service.name))
+		cmd.Env = slices.Concat(common, service.env)
+		d, err := daemon.Spawn(cmd, log)
 		if err != nil {
 			return started, err
 		}
-		started = append(started, daemon)
+		started = append(started, d)
 		go func() {
-			<-daemon.done
-			fail(daemon.ended())
+			_ = d.Wait()
+			fail(d.Ended())
 		}()
 	}
 	return started, nil

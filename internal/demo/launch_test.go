@@ -10,23 +10,23 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/testneeds"
 )
 
 // The whole of make demo, on other ports.
 func TestDemo(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./cmd/schedule", "./cmd/engine", "./cmd/demo")
-	build.Dir = testneeds.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := daemon.Build(t.Context(), testneeds.Root(), bin, "./cmd/demo"); err != nil {
+		t.Fatal(err)
 	}
 	schedule, engine, vod := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
 	data := t.TempDir()
-	for _, start := range []string{"first", "second"} { // the second finds what the first has left
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} { // the second start finds what the first has left
 		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "demo"),
 			"-data", data, "-schedule-port", schedule, "-engine-port", engine, "-vod-port", vod)
 		cmd.Dir = testneeds.Root()
@@ -41,7 +41,7 @@ func TestDemo(t *testing.T) {
 		waitFor(t, "line about what is on", time.Minute, func() bool {
 			select {
 			case err := <-ended:
-				t.Fatalf("%s start: ended with %v\n%s%s", start, err, out, errors)
+				t.Fatalf("it ended with %v\n%s%s", err, out, errors)
 			default:
 			}
 			return strings.Contains(out.String(), "on now: ") || strings.Contains(out.String(), "filler")
@@ -54,11 +54,11 @@ func TestDemo(t *testing.T) {
 		if len(variants) != 2 {
 			t.Errorf("%d variants:\n%s", len(variants), text)
 		}
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-ended; err != nil {
-			t.Errorf("%s start: Ctrl-C ended it with %v\n%s%s", start, err, out, errors)
+			t.Errorf("%v ended it with %v\n%s%s", signal, err, out, errors)
 		}
 		for _, port := range []string{schedule, engine, vod} {
 			if l, err := net.Listen("tcp", ":"+port); err != nil {

@@ -50,13 +50,13 @@ func TestAPIGuide(t *testing.T) {
 	guide := read(t, "docs/api.md")
 	vods := origin(t, "")
 	schedule := start(t, "schedule", "DATABASE_URL=s.db")
-	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.base, "POLL_INTERVAL=500ms")
+	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.Base, "POLL_INTERVAL=500ms")
 
 	all := blocks(guide)
 	var ours string // what the test sets
 	for i, b := range all {
 		if b.set {
-			for name, value := range map[string]string{"SCHEDULE": schedule.base, "ENGINE": engine.base, "VOD": vods.URL + "/harbour/master.m3u8"} {
+			for name, value := range map[string]string{"SCHEDULE": schedule.Base, "ENGINE": engine.Base, "VOD": vods.URL + "/harbour/master.m3u8"} {
 				changed := regexp.MustCompile(`(?m)^`+name+`=.*$`).ReplaceAllLiteralString(b.text, name+"="+value)
 				if changed == b.text {
 					t.Errorf("docs/api.md:%d does not set %s", b.line, name)
@@ -122,7 +122,7 @@ func TestRunbookCommands(t *testing.T) {
 	testneeds.Tool(t, "jq")
 	vods := origin(t, "")
 	schedule := start(t, "schedule", "DATABASE_URL=s.db")
-	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.base, "POLL_INTERVAL=500ms")
+	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.Base, "POLL_INTERVAL=500ms")
 	schedule.must(t, 201, "POST", "/channels", `{"id":"one"}`)
 	schedule.must(t, 201, "POST", "/channels/one/schedule", fmt.Sprintf(`{"title":"x","uri":%q,"start_time":%d,"duration":3600}`, vods.URL+"/ember/master.m3u8", time.Now().UnixMilli()))
 	engine.until(t, "/live/master.m3u8?channel=one", func(status int, _ string) bool { return status == http.StatusOK })
@@ -135,10 +135,10 @@ func TestRunbookCommands(t *testing.T) {
 	host := regexp.MustCompile(`([ '])(engine|schedule)/`)
 	for _, m := range commands {
 		command := host.ReplaceAllStringFunc(m[1]+m[2], func(s string) string {
-			return s[:1] + map[string]string{"engine/": engine.base, "schedule/": schedule.base}[s[1:]] + "/"
+			return s[:1] + map[string]string{"engine/": engine.Base, "schedule/": schedule.Base}[s[1:]] + "/"
 		})
 		cmd := exec.CommandContext(t.Context(), bash, "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(command, "curl ", "curl --fail "))
-		cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "CHANNELMGRAPI=" + schedule.base}
+		cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "CHANNELMGRAPI=" + schedule.Base}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", m[1]+m[2], err, out)
 		}

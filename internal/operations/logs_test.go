@@ -15,7 +15,7 @@ import (
 // entries reads a log: every line of it is a JSON object.
 func (p *process) entries(t *testing.T) (entries []map[string]any) {
 	t.Helper()
-	for line := range strings.Lines(p.log()) {
+	for line := range strings.Lines(p.Log()) {
 		var e map[string]any
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Errorf("a line of the log is no JSON object: %v: %s", err, line)
@@ -37,13 +37,13 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 	user := func(url string) string { return strings.Replace(url, "://", "://joe:"+secret("password")+"@", 1) }
 
 	schedule := start(t, "schedule", "DATABASE_URL=s.db", "API_KEY="+secret("key"), "LOG_LEVEL=debug")
-	engine := start(t, "engine", "CHANNELMGRAPI="+user(schedule.base)+"?token="+secret("manager"), "API_KEY="+secret("key"), "LOG_LEVEL=debug",
+	engine := start(t, "engine", "CHANNELMGRAPI="+user(schedule.Base)+"?token="+secret("manager"), "API_KEY="+secret("key"), "LOG_LEVEL=debug",
 		"POLL_INTERVAL=500ms", "SLATE_URI="+with("/nothing/slate.m3u8", "slate"))
 	lost := start(t, "engine", "CHANNELMGRAPI="+user("http://127.0.0.1:9"), "API_KEY="+secret("key"), "LOG_LEVEL=debug", "POLL_INTERVAL=500ms")
 
 	write := func(method, path, body, key string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, schedule.base+path, strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), method, schedule.Base+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 		return !strings.Contains(body, `feed_reads_total{outcome="error"} 0`) && !strings.Contains(body, `feed_reads_total{outcome="ok"} 0`)
 	})
 
-	shown := map[string]string{"the schedule's log": schedule.log(), "an engine's log": engine.log(), "the lost engine's log": lost.log()}
+	shown := map[string]string{"the schedule's log": schedule.Log(), "an engine's log": engine.Log(), "the lost engine's log": lost.Log()}
 	for _, path := range []string{"/channels", "/metrics", "/channels/good/status", "/channels/bad/status", "/channels/nothls/status", "/channels/nowhere/status", "/channels/refused/status"} {
 		shown["the engine's "+path] = engine.must(t, 200, "GET", path, "")
 	}

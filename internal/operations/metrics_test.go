@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/testneeds"
 )
 
@@ -192,13 +193,13 @@ func (p *process) scrape(t *testing.T, job string) (all []series) {
 		if m == nil {
 			t.Fatalf("a line of /metrics: %q", line)
 		}
-		s := series{m[1], map[string]string{"job": job, "instance": p.base}}
+		s := series{m[1], map[string]string{"job": job, "instance": p.Base}}
 		for _, pair := range labelPair.FindAllStringSubmatch(m[2], -1) {
 			s.labels[pair[1]] = pair[2]
 		}
 		all = append(all, s)
 	}
-	return append(all, series{"up", map[string]string{"job": job, "instance": p.base}})
+	return append(all, series{"up", map[string]string{"job": job, "instance": p.Base}})
 }
 
 var (
@@ -336,10 +337,12 @@ const feed = `<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><ti
 func TestMetricsAreScraped(t *testing.T) {
 	vods := origin(t, feed)
 	schedule := start(t, "schedule", "DATABASE_URL=s.db")
-	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.base, "POLL_INTERVAL=500ms")
+	engine := start(t, "engine", "CHANNELMGRAPI="+schedule.Base, "POLL_INTERVAL=500ms")
 	lost := start(t, "engine", "CHANNELMGRAPI=http://127.0.0.1:9", "POLL_INTERVAL=500ms")
 	// Its files can't grow beyond a megabyte: a full disk.
-	full := startCommand(t, exec.CommandContext(t.Context(), "sh", "-c", `ulimit -f 2048; exec "$0"`, filepath.Join(programs, "schedule")), "DATABASE_URL=s.db")
+	limited := daemon.Command("sh", "DATABASE_URL=s.db")
+	limited.Args = append(limited.Args, "-c", `ulimit -f 2048; exec "$0"`, filepath.Join(programs, "schedule"))
+	full := startCommand(t, limited)
 
 	now := time.Now()
 	event := func(uri string) string {

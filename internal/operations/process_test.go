@@ -1,23 +1,19 @@
 package operations
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/testneeds"
 )
 
@@ -33,10 +29,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		programs = dir
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/schedule", "./cmd/engine")
-		build.Dir = testneeds.Root()
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		if err := daemon.Build(context.Background(), testneeds.Root(), dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
@@ -44,77 +38,29 @@ func TestMain(m *testing.M) {
 }
 
 // process is one of the services, started and listening.
-type process struct {
-	base string
+type process struct{ *daemon.Daemon }
 
-	mu  sync.Mutex
-	out bytes.Buffer // what it wrote to standard error; guarded by mu
-}
-
-// start starts a program that listens on a port that the system chooses. It is
-// killed at the end of the test.
+// start starts a program that listens on a port that the system chooses, in a
+// folder of its own. It is killed at the end of the test.
 func start(t *testing.T, program string, env ...string) *process {
 	t.Helper()
-	return startCommand(t, exec.CommandContext(t.Context(), filepath.Join(programs, program)), env...)
+	return startCommand(t, daemon.Command(filepath.Join(programs, program), env...))
 }
 
-func startCommand(t *testing.T, cmd *exec.Cmd, env ...string) *process {
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PORT=0"}, env...)
-	stderr, err := cmd.StderrPipe()
+	d, err := daemon.Start(t.Context(), cmd, filepath.Join(cmd.Dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{}
-	listening, ended := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for lines := bufio.NewReader(stderr); ; {
-			line, err := lines.ReadBytes('\n')
-			p.mu.Lock()
-			p.out.Write(line)
-			p.mu.Unlock()
-			var entry struct{ Msg, Addr string }
-			if json.Unmarshal(line, &entry) == nil && entry.Msg == "listening" {
-				listening <- entry.Addr
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		_ = cmd.Wait()
+		d.Kill()
 		if t.Failed() {
-			t.Logf("log of %s:\n%s", filepath.Base(cmd.Path), p.log())
+			t.Logf("log of %s:\n%s", filepath.Base(cmd.Path), d.Log())
 		}
 	})
-	select {
-	case addr := <-listening:
-		_, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.base = "http://127.0.0.1:" + port
-	case <-ended:
-		t.Fatalf("%s ended: %s", cmd.Path, p.log())
-	case <-t.Context().Done():
-		t.Fatal(t.Context().Err())
-	}
-	return p
-}
-
-// log is what the process has written so far.
-func (p *process) log() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
+	return &process{d}
 }
 
 // send sends a request and returns the answer's status and body.
@@ -122,7 +68,7 @@ func (p *process) send(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, p.base+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, p.Base+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func Profile(ctx context.Context, o Options, file string) error {
 	for _, conditional := range []bool{false, true} {
 		group.Go(func() error {
 			_, err := load.Run(ctx, load.Options{
-				Base: s.engine.base, Channels: s.channels, Players: 20, Rate: 1500, For: (seconds + 4) * time.Second,
+				Base: s.engine.Base, Channels: s.channels, Players: 20, Rate: 1500, For: (seconds + 4) * time.Second,
 				Gzip: true, Conditional: conditional,
 			})
 			return err

@@ -42,7 +42,7 @@ func flat(ctx context.Context, o Options) (*Result, error) {
 			}
 			var report load.Report
 			c, err := s.during(ctx, func() (err error) {
-				report, err = load.Run(ctx, load.Options{Base: s.engine.base, Channels: s.channels, Players: 50, Rate: rate, For: 15 * time.Second, Gzip: true})
+				report, err = load.Run(ctx, load.Options{Base: s.engine.Base, Channels: s.channels, Players: 50, Rate: rate, For: 15 * time.Second, Gzip: true})
 				return err
 			})
 			if err != nil {
@@ -96,7 +96,7 @@ func oneCore(ctx context.Context, o Options) (*Result, error) {
 	for _, rate := range []float64{1000, 2500, 5000, 10000} {
 		var report load.Report
 		c, err := s.during(ctx, func() (err error) {
-			report, err = load.Run(ctx, load.Options{Base: s.engine.base, Channels: s.channels, Players: 50, Rate: rate, For: 10 * time.Second, Gzip: true})
+			report, err = load.Run(ctx, load.Options{Base: s.engine.Base, Channels: s.channels, Players: 50, Rate: rate, For: 10 * time.Second, Gzip: true})
 			return err
 		})
 		if err != nil {
@@ -133,7 +133,7 @@ func watched(ctx context.Context, o Options) (*Result, error) {
 			if n == 0 {
 				return wait(ctx, 30*time.Second)
 			}
-			report, err = load.Run(ctx, load.Options{Base: s.engine.base, Channels: channels, Players: viewers * n, RampUp: 8 * time.Second, For: 30 * time.Second, Gzip: true})
+			report, err = load.Run(ctx, load.Options{Base: s.engine.Base, Channels: channels, Players: viewers * n, RampUp: 8 * time.Second, For: 30 * time.Second, Gzip: true})
 			return err
 		})
 		if err != nil {
@@ -213,7 +213,7 @@ func startUp(ctx context.Context, o Options) (*Result, error) {
 			if err := wait(ctx, 15*time.Second); err != nil {
 				return err
 			}
-			u, err := s.engine.usage()
+			u, err := usageOf(s.engine)
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/vodtest"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,7 @@ import (
 // system is a schedule and an engine as processes, and an origin of films of
 // two hours in this one.
 type system struct {
-	schedule, engine *process
+	schedule, engine *daemon.Daemon
 	origin           *httptest.Server
 	client           *http.Client
 	channels         []string
@@ -35,7 +36,7 @@ type system struct {
 type setup struct {
 	channels  int
 	films     int      // that they share; 0: each has its own
-	engineCPU string   // as of start
+	engineCPU string   // the only processor that it may use; "": any
 	engineEnv []string // besides
 }
 
@@ -60,20 +61,27 @@ func newSystem(ctx context.Context, o Options, of setup) (s *system, err error) 
 	}
 	s.origin = &httptest.Server{Listener: listener, Config: &http.Server{Handler: vodtest.New(2 * time.Hour)}}
 	s.origin.Start()
-	if s.schedule, err = start(ctx, "schedule", filepath.Join(o.BinDir, "schedule"), s.dir, "", "DATABASE_URL="+filepath.Join(s.dir, "schedule.db")); err != nil {
+	schedule := daemon.Command(filepath.Join(o.BinDir, "schedule"), "DATABASE_URL="+filepath.Join(s.dir, "schedule.db"))
+	if s.schedule, err = daemon.Start(ctx, schedule, filepath.Join(s.dir, "schedule.log")); err != nil {
 		return s, err
 	}
 	if err = s.fill(ctx, of); err != nil {
 		return s, err
 	}
-	s.engine, err = start(ctx, "engine", filepath.Join(o.BinDir, "engine"), s.dir, of.engineCPU, append(of.engineEnv, "CHANNELMGRAPI="+s.schedule.base)...)
+	program, env := filepath.Join(o.BinDir, "engine"), append(of.engineEnv, "CHANNELMGRAPI="+s.schedule.Base)
+	engine := daemon.Command(program, env...)
+	if of.engineCPU != "" {
+		engine = daemon.Command("taskset", env...)
+		engine.Args = append(engine.Args, "-c", of.engineCPU, program)
+	}
+	s.engine, err = daemon.Start(ctx, engine, filepath.Join(s.dir, "engine.log"))
 	return s, err
 }
 
 func (s *system) stop() {
-	for _, p := range []*process{s.engine, s.schedule} {
-		if p != nil {
-			p.stop()
+	for _, d := range []*daemon.Daemon{s.engine, s.schedule} {
+		if d != nil {
+			_ = d.Stop(os.Interrupt) // it has been measured, however it ends
 		}
 	}
 	if s.origin != nil {
@@ -113,7 +121,7 @@ func (s *system) post(ctx context.Context, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.schedule.base+path, bytes.NewReader(text))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.schedule.Base+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -132,7 +140,7 @@ func (s *system) post(ctx context.Context, path string, body any) error {
 
 // get returns an answer of the engine. Like a player it asks again after a 503.
 func (s *system) get(ctx context.Context, path string) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.engine.base+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.engine.Base+path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -175,7 +183,7 @@ func (s *system) firstPlaylist(ctx context.Context, channel string) (took time.D
 
 // scheduleRequests is how many requests the schedule has answered.
 func (s *system) scheduleRequests(ctx context.Context) (sum float64, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.schedule.base+"/metrics", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.schedule.Base+"/metrics", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -216,10 +224,10 @@ func (s *system) during(ctx context.Context, do func() error) (c cost, err error
 		if a.requests, err = s.scheduleRequests(ctx); err != nil {
 			return a, err
 		}
-		if a.engine, err = s.engine.usage(); err != nil {
+		if a.engine, err = usageOf(s.engine); err != nil {
 			return a, err
 		}
-		a.schedule, err = s.schedule.usage()
+		a.schedule, err = usageOf(s.schedule)
 		return a, err
 	}
 	before, err := take()
@@ -240,6 +248,13 @@ func (s *system) during(ctx context.Context, do func() error) (c cost, err error
 	c.requests = (after.requests - before.requests) / took.Minutes()
 	c.resident, c.peak, c.scheduleResident = after.engine.resident, after.engine.peak, after.schedule.resident
 	return c, nil
+}
+
+// discard reads what is left of an answer, so that its connection can be used
+// again.
+func discard(r io.ReadCloser) {
+	_, _ = io.Copy(io.Discard, r)
+	_ = r.Close()
 }
 
 // wait is a while in which nothing is done.

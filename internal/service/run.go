@@ -182,7 +182,6 @@ func Run(ctx context.Context, o Options) error {
 	}
 	handler := newOps(o)
 	servers := map[*http.Server]net.Listener{newServer(handler, cmp.Or(o.ReadTimeout, headerTimeout), o.Logger): listener}
-	o.Logger.Info("listening", "addr", listener.Addr().String(), "version", Version())
 	for _, side := range []struct {
 		message, addr, variable, path string
 		handler                       func() http.Handler
@@ -205,6 +204,7 @@ func Run(ctx context.Context, o Options) error {
 		servers[newServer(mux, headerTimeout, o.Logger)] = l
 		o.Logger.Info(side.message, "addr", l.Addr().String())
 	}
+	o.Logger.Info("listening", "addr", listener.Addr().String(), "version", Version())
 
 	group, running := errgroup.WithContext(ctx)
 	for server, l := range servers {

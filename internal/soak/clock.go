@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"consuo/internal/daemon"
 )
 
 // The date of a machine can't be set for one process, and services that could
@@ -58,17 +60,7 @@ func Build(ctx context.Context, root, dir string) error {
 	if err != nil {
 		return fmt.Errorf("build the services: %w", err)
 	}
-	return build(ctx, root, dir, "-overlay", overlay)
-}
-
-func build(ctx context.Context, root, dir string, flags ...string) error {
-	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/schedule", "./cmd/engine")...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the services: %w\n%s", err, out)
-	}
-	return nil
+	return daemon.Build(ctx, root, dir, "-overlay", overlay)
 }
 
 // steppedNow returns the files of Go's package time that make dates that can be

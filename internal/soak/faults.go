@@ -279,7 +279,7 @@ func (s *station) killAllWhileEditing(ctx context.Context, rng *rand.Rand) error
 
 func (s *station) roll(ctx context.Context, _ *rand.Rand) error {
 	for _, p := range s.engines {
-		if _, err := p.terminate(); err != nil {
+		if err := p.terminate(); err != nil {
 			return err
 		}
 		if err := p.start(ctx); err != nil {
@@ -412,7 +412,7 @@ func (s *station) restoreBackup(ctx context.Context, _ *rand.Rand) error {
 	if err := s.waitForCut(ctx); err != nil {
 		return err
 	}
-	if _, err := s.schedule.terminate(); err != nil {
+	if err := s.schedule.terminate(); err != nil {
 		return err
 	}
 	err = copyDatabase(backup, s.database)
@@ -598,8 +598,8 @@ func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
 				sleep(ctx, 50*time.Millisecond)
 				continue
 			}
-			err := pipeline(ctx, strings.TrimPrefix(live.base, "http://"), until, unknownRate/(conns*engines), &answered)
-			if err != nil && !live.isLeaving() && !live.stood(begun) {
+			err := pipeline(ctx, strings.TrimPrefix(live.Base, "http://"), until, unknownRate/(conns*engines), &answered)
+			if err != nil && !live.Stopping() && !live.stood(begun) {
 				return err
 			}
 		}

@@ -197,7 +197,7 @@ func (o *observer) look(ctx context.Context, i int) {
 	if live == nil || live.stood(time.Now()) {
 		return
 	}
-	folder := live.base + "/channels/" + o.channel + "/"
+	folder := live.Base + "/channels/" + o.channel + "/"
 	// The checker must not notice that engines come back at other addresses.
 	const public = "http://engine/"
 	if view.of != live || o.remade && o.allows() { // its tracks may be others
@@ -291,7 +291,7 @@ func (o *observer) get(ctx context.Context, i int, live *incarnation, url string
 		o.answered(time.Now())
 		return body, true
 	}
-	if ctx.Err() != nil || live.isLeaving() || live.stood(sent) {
+	if ctx.Err() != nil || live.Stopping() || live.stood(sent) {
 		return nil, false
 	}
 	o.errors.add(1)

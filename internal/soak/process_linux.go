@@ -5,12 +5,6 @@ import (
 	"unsafe"
 )
 
-// attributes ties a process to this one: it ends when this one does, however
-// that comes, and Ctrl-C does not reach it.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
 // canFillDisk says whether limitFiles works here.
 const canFillDisk = true
 
@@ -22,13 +16,13 @@ func (p *process) limitFiles(size uint64) (lift func() error, err error) {
 		return nil, syscall.ESRCH
 	}
 	var before syscall.Rlimit
-	if err := limitFiles(live.cmd.Process.Pid, nil, &before); err != nil {
+	if err := limitFiles(live.PID(), nil, &before); err != nil {
 		return nil, err
 	}
-	if err := limitFiles(live.cmd.Process.Pid, &syscall.Rlimit{Cur: size, Max: before.Max}, nil); err != nil {
+	if err := limitFiles(live.PID(), &syscall.Rlimit{Cur: size, Max: before.Max}, nil); err != nil {
 		return nil, err
 	}
-	return func() error { return limitFiles(live.cmd.Process.Pid, &before, nil) }, nil
+	return func() error { return limitFiles(live.PID(), &before, nil) }, nil
 }
 
 func limitFiles(pid int, set, get *syscall.Rlimit) error {

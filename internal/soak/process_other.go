@@ -2,12 +2,7 @@
 
 package soak
 
-import (
-	"errors"
-	"syscall"
-)
-
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+import "errors"
 
 const canFillDisk = false
 

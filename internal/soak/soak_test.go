@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"consuo/internal/daemon"
 	"consuo/internal/testneeds"
 )
 
@@ -22,7 +23,7 @@ import (
 var programs = sync.OnceValues(func() (string, error) {
 	var err error
 	if built, err = os.MkdirTemp("", "consuo-soak-bin-"); err == nil {
-		err = build(context.Background(), testneeds.Root(), built)
+		err = daemon.Build(context.Background(), testneeds.Root(), built)
 	}
 	return built, err
 })
@@ -161,7 +162,7 @@ func TestTermination(t *testing.T) {
 		if _, _, err := fetch(t.Context(), p.base()+"/healthz", answerWithin); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.terminate(); err != nil {
+		if err := p.terminate(); err != nil {
 			t.Error(err)
 		}
 		line, err := bufio.NewReader(conn).ReadString('\n')
@@ -169,7 +170,7 @@ func TestTermination(t *testing.T) {
 			t.Errorf("%s: a request in flight was answered with %q, %v, want 404", p.name, line, err)
 		}
 	}
-	if _, err := s.schedule.terminate(); err != nil {
+	if err := s.schedule.terminate(); err != nil {
 		t.Error(err)
 	}
 }

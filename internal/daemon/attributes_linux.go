@@ -1,0 +1,8 @@
+package daemon
+
+import "syscall"
+
+// attributes ties a process to the thread that starts it: it ends with it.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
