@@ -158,7 +158,8 @@ func (p *Playout) page(ctx context.Context, q queryer, channel string, after int
 	fail := func(err error) (playlog.Page, error) {
 		return playlog.Page{}, fmt.Errorf("read the playout log of channel %s: %w", channel, err)
 	}
-	rows, err := q.QueryContext(ctx, pageQuery+order+` LIMIT $3`, channel, after, limit)
+	// The cast: SQLite compiles a statement anew for each value of a bare LIMIT $3.
+	rows, err := q.QueryContext(ctx, pageQuery+order+` LIMIT CAST($3 AS BIGINT)`, channel, after, limit)
 	if err != nil {
 		return fail(err)
 	}

@@ -302,7 +302,7 @@ func (s *Store) Upcoming(ctx context.Context, channelID string, at time.Time, li
 	if _, err := queryChannel(ctx, s.read, channelID); err != nil {
 		return nil, err
 	}
-	return selectEvents(ctx, s.read, channelID, `end_ms > $2 ORDER BY end_ms LIMIT $3`, toMillis(at), limit)
+	return selectEvents(ctx, s.read, channelID, `end_ms > $2 ORDER BY end_ms LIMIT CAST($3 AS BIGINT)`, toMillis(at), limit)
 }
 
 // toMillis is t in milliseconds, moved to where events can be.
