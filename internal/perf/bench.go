@@ -79,32 +79,31 @@ func benchTCP(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer done()
-	const bare = "BenchmarkServeBareTCP"
-	names := []struct{ name, what string }{
-		{bare, "bare net/http, same bytes and headers"},
-		{"BenchmarkServeHotTCP", "media playlist, hot"},
-		{"BenchmarkServeGzipTCP", "the same, gzip"},
-		{"BenchmarkServeNotModifiedTCP", "the same, 304"},
-		{"BenchmarkServeColdTCP", "each the first after a change"},
-		{"BenchmarkServeMinimalTCP", "bare net/http, two headers"},
+	const bare, bareGzip = "BenchmarkServeBareTCP", "BenchmarkServeBareGzipTCP"
+	names := []struct{ name, what, of string }{ // each after the one that it is compared with
+		{bare, "bare net/http, same bytes and headers", bare},
+		{"BenchmarkServeHotTCP", "media playlist, hot", bare},
+		{"BenchmarkServeNotModifiedTCP", "the same, 304", bare},
+		{"BenchmarkServeColdTCP", "each the first after a change", bare},
+		{"BenchmarkServeMinimalTCP", "bare net/http, two headers", bare},
+		{bareGzip, "bare net/http, same bytes and headers, gzip", bareGzip},
+		{"BenchmarkServeGzipTCP", "media playlist, hot, gzip", bareGzip},
 	}
 	rates, ratios := make(map[string][]float64), make(map[string][]float64)
 	cpus, cpuRatios, allocations := make(map[string][]float64), make(map[string][]float64), make(map[string]float64)
 	for range rounds {
-		var base, cpuBase float64
+		latest, cpuLatest := make(map[string]float64), make(map[string]float64)
 		for _, n := range names {
 			v, err := run(n.name, "0.5s")
 			if err != nil {
 				return nil, err
 			}
 			rate, cpu := v["req/s"], v["cpu-µs/op"]
-			if n.name == bare {
-				base, cpuBase = rate, cpu
-			}
+			latest[n.name], cpuLatest[n.name] = rate, cpu
 			cpus[n.name] = append(cpus[n.name], cpu)
-			cpuRatios[n.name] = append(cpuRatios[n.name], cpuBase/cpu)
+			cpuRatios[n.name] = append(cpuRatios[n.name], cpuLatest[n.of]/cpu)
 			rates[n.name] = append(rates[n.name], rate)
-			ratios[n.name] = append(ratios[n.name], rate/base)
+			ratios[n.name] = append(ratios[n.name], rate/latest[n.of])
 			allocations[n.name] = v["allocs/op"]
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"consuo/internal/playout"
 )
 
+// exposeHeaders names the headers that a page of another origin may read.
+const exposeHeaders = "Access-Control-Expose-Headers"
+
 // Header values that never change, as a header map holds them. All answers
 // share them; nobody writes to them.
 var (

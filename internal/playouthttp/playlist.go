@@ -37,6 +37,9 @@ func parsePlaylist(u *url.URL) (name playlistName, ok bool) {
 // queryChannel returns what u.Query().Get("channel") does, at no cost for the
 // queries that there are.
 func queryChannel(u *url.URL) string {
+	if id, ok := strings.CutPrefix(u.RawQuery, "channel="); ok && validID(id) {
+		return id
+	}
 	if strings.ContainsAny(u.RawQuery, "%+;") {
 		return u.Query().Get("channel")
 	}
@@ -93,6 +96,7 @@ func (h *handler) servePlaylist(w http.ResponseWriter, r *http.Request, name pla
 	header["Cache-Control"] = cacheControl(doc, time.Now())
 	if known := knownTag(r.Header["If-None-Match"], doc, tag); known != nil {
 		header["Etag"] = known
+		delete(header, exposeHeaders) // the list is kept with what was not modified (RFC 9111 4.3.4)
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -82,10 +82,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.router.ServeHTTP(w, r)
 }
 
-// Quiet names the requests of players, which would fill an access log.
+// Quiet names the requests of players, which would fill an access log: all that
+// ask for a playlist or a file of the slate, whether it is there or not.
 func Quiet(r *http.Request) bool {
-	_, playlist := parsePlaylist(r.URL)
-	return playlist || strings.Contains(r.URL.Path, "/slate/")
+	return strings.HasSuffix(r.URL.Path, ".m3u8") || strings.Contains(r.URL.Path, "/slate/")
 }
 
 // openToAll lets pages of any origin read an answer, whether or not the
@@ -100,7 +100,7 @@ func openToAll(next http.Handler) http.Handler {
 
 func allowAllOrigins(h http.Header) {
 	h["Access-Control-Allow-Origin"] = allOrigins
-	h["Access-Control-Expose-Headers"] = exposedHeaders
+	h[exposeHeaders] = exposedHeaders
 }
 
 // preflight answers the question of a browser whether it may send a request

@@ -39,12 +39,14 @@ import (
 // Hot, Gzip, NotModified and Cold are the production stack as cmd/engine starts
 // it, with a channel on air: service.Run, playouthttp, playout. Bare is
 // http.Server with a handler that has the same bytes and the same header lines
-// in variables; Minimal sends these bytes with no headers of its own but
-// Content-Type and Content-Length.
+// in variables, BareGzip the same for Gzip; Minimal sends these bytes with no
+// headers of its own but Content-Type and Content-Length.
 
 const (
 	mediaTarget = "/live/v720.m3u8?channel=one"
 	otherTarget = "/live/v360.m3u8?channel=one"
+
+	acceptGzip = "Accept-Encoding: gzip, deflate, br\r\n"
 )
 
 func BenchmarkServeHotTCP(b *testing.B) {
@@ -52,13 +54,13 @@ func BenchmarkServeHotTCP(b *testing.B) {
 }
 
 func BenchmarkServeGzipTCP(b *testing.B) {
-	exchange(b, newStack(b).addr, mediaTarget, http.StatusOK, "Accept-Encoding: gzip, deflate, br\r\n")
+	exchange(b, newStack(b).addr, mediaTarget, http.StatusOK, acceptGzip)
 }
 
 func BenchmarkServeNotModifiedTCP(b *testing.B) {
 	s := newStack(b)
 	s.stop(b) // or the tag would soon be another one
-	header, _ := fetch(b, s.addr)
+	header, _ := fetch(b, s.addr, "")
 	exchange(b, s.addr, mediaTarget, http.StatusNotModified, "If-None-Match: "+header.Get("ETag")+"\r\n")
 }
 
@@ -71,17 +73,26 @@ func BenchmarkServeColdTCP(b *testing.B) {
 }
 
 func BenchmarkServeBareTCP(b *testing.B) {
-	header, body := fetch(b, newStack(b).addr)
+	header, body := fetch(b, newStack(b).addr, "")
+	exchange(b, listenAndServe(b, bare(header, body)), mediaTarget, http.StatusOK, "")
+}
+
+func BenchmarkServeBareGzipTCP(b *testing.B) {
+	header, body := fetch(b, newStack(b).addr, "gzip")
+	exchange(b, listenAndServe(b, bare(header, body)), mediaTarget, http.StatusOK, acceptGzip)
+}
+
+// bare answers all requests alike.
+func bare(header http.Header, body []byte) http.HandlerFunc {
 	header.Del("Date") // net/http has one of its own
-	addr := listenAndServe(b, func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		maps.Copy(w.Header(), header)
 		_, _ = w.Write(body)
-	})
-	exchange(b, addr, mediaTarget, http.StatusOK, "")
+	}
 }
 
 func BenchmarkServeMinimalTCP(b *testing.B) {
-	_, body := fetch(b, newStack(b).addr)
+	_, body := fetch(b, newStack(b).addr, "")
 	length := strconv.Itoa(len(body))
 	addr := listenAndServe(b, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
@@ -95,7 +106,7 @@ func BenchmarkServeMinimalTCP(b *testing.B) {
 // sends the same lines.
 func TestBareAnswersLikeProduction(t *testing.T) {
 	s := newStack(t)
-	header, body := fetch(t, s.addr)
+	header, body := fetch(t, s.addr, "")
 	var names []string
 	for name := range header {
 		names = append(names, name)
@@ -110,11 +121,19 @@ func TestBareAnswersLikeProduction(t *testing.T) {
 	}
 }
 
-// fetch returns the answer to the request of the benchmarks.
-func fetch(tb testing.TB, addr string) (http.Header, []byte) {
+// fetch returns the answer to the request of the benchmarks, with the body as
+// it was sent.
+func fetch(tb testing.TB, addr, encoding string) (http.Header, []byte) {
 	tb.Helper()
 	client := http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
-	r, err := client.Get("http://" + addr + mediaTarget)
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, "http://"+addr+mediaTarget, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if encoding != "" {
+		request.Header.Set("Accept-Encoding", encoding)
+	}
+	r, err := client.Do(request)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -181,7 +200,7 @@ func newStack(tb testing.TB) *stack {
 			tb.Error(err)
 		}
 	})
-	if _, body := fetch(tb, s.addr); !bytes.Contains(body, []byte("/film/")) {
+	if _, body := fetch(tb, s.addr, ""); !bytes.Contains(body, []byte("/film/")) {
 		tb.Fatalf("the film is not on air:\n%s", body)
 	}
 	return s

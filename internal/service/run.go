@@ -209,7 +209,7 @@ func Run(ctx context.Context, o Options) error {
 	group, running := errgroup.WithContext(ctx)
 	for server, l := range servers {
 		group.Go(func() error {
-			err := server.Serve(l)
+			err := server.Serve(deadlineListener{l})
 			if handler.stopping.Load() { // shutdown has closed the listener
 				return nil
 			}
