@@ -134,7 +134,9 @@ func newObserver(channel string, engines []*process, report func(format string, 
 func newChecker() *hlscheck.Checker {
 	return hlscheck.New(hlscheck.Options{
 		MinWindow: window, Rebases: true, GrowingTargetDuration: true,
-		Ignore: []string{"stale"}, // the observer knows when engines stand still
+		// The observer knows when engines stand still, and asks for every playlist;
+		// a checker that begins anew may have seen the last of them only.
+		Ignore: []string{"stale", "playlist-missing"},
 	})
 }
 
