@@ -94,8 +94,9 @@ func New(o Options) (*Client, error) {
 	transport := o.Transport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 16
-		t.MaxConnsPerHost = 64
+		// As many idle ones, for requests come in bursts: with fewer, those of
+		// channels that come on air together would connect one by one.
+		t.MaxConnsPerHost, t.MaxIdleConnsPerHost = 64, 64
 		t.MaxResponseHeaderBytes = 64 << 10
 		transport = t
 	}
