@@ -26,15 +26,20 @@ type wire struct {
 	mu   sync.Mutex
 	cut  bool
 	hang bool // while it is cut, requests are not even refused
-	// stands is until when whoever asks stands still, whatever the time.
+	// stands is until when whoever asks stands still, whatever the time, or
+	// only who reads the log.
 	stands time.Time
+	reads  bool
 }
 
 var errCut = errors.New("connection refused")
 
-func (w *wire) isCut(ctx context.Context) error {
+func (w *wire) isCut(ctx context.Context, reads bool) error {
 	w.mu.Lock()
 	cut, hang, stands := w.cut, w.hang, w.stands
+	if w.reads && !reads {
+		stands = time.Time{}
+	}
 	w.mu.Unlock()
 	if time.Now().Before(stands) {
 		time.Sleep(time.Until(stands))
@@ -51,28 +56,28 @@ func (w *wire) isCut(ctx context.Context) error {
 }
 
 func (w *wire) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
-	if err := w.isCut(ctx); err != nil {
+	if err := w.isCut(ctx, true); err != nil {
 		return playlog.Page{}, err
 	}
 	return w.Log.Read(ctx, channel, after)
 }
 
 func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
-	if err := w.isCut(ctx); err != nil {
+	if err := w.isCut(ctx, false); err != nil {
 		return playlog.Page{}, err
 	}
 	return w.Log.Append(ctx, channel, id, cuts)
 }
 
 func (w *wire) Heads(ctx context.Context) (playlog.Heads, error) {
-	if err := w.isCut(ctx); err != nil {
+	if err := w.isCut(ctx, false); err != nil {
 		return playlog.Heads{}, err
 	}
 	return w.Log.Heads(ctx)
 }
 
 func (w *wire) Watch(ctx context.Context, ids map[string]string) error {
-	if err := w.isCut(ctx); err != nil {
+	if err := w.isCut(ctx, false); err != nil {
 		return err
 	}
 	return w.Log.Watch(ctx, ids)
@@ -763,22 +768,69 @@ func TestReplicaStandsStill(t *testing.T) {
 	}
 }
 
+// TestReplicaStandsStillReading: the same while it reads a cut that it has heard
+// of, and has nothing to plan that would make it read.
+func TestReplicaStandsStillReading(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, 5*time.Minute)} })
+		c.unaware(1)
+		c.watch(30 * time.Second)
+		w := c.replicas[1].wire
+		w.mu.Lock()
+		w.stands, w.reads = time.Now().Add(30*time.Second), true
+		w.mu.Unlock()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("b", 0, 5*time.Minute)} })
+		others := *c
+		others.replicas = c.replicas[:1]
+		others.watch(28 * time.Second)
+		c.together(1, 50) // one of them is faster than the next read
+		c.watch(30 * time.Second)
+		c.same()
+	})
+}
+
+// together asks a replica for a playlist many times at once.
+func (c *cluster) together(i, requests int) {
+	bodies := make(chan string)
+	for range requests {
+		go func() {
+			d, err := c.replicas[i].Playlist(c.Context(), "one", "v720")
+			if err != nil {
+				c.Error(err)
+				d = &playout.Document{}
+			}
+			bodies <- string(d.Body)
+		}()
+	}
+	for range requests {
+		c.observe(i, "v720", <-bodies)
+	}
+}
+
+// unaware starts a replica anew that hears of no later edit of the schedule.
+func (c *cluster) unaware(i int) *wire {
+	c.replicas[i].stop()
+	schedule := newStation(c.TB)
+	schedule.set(func() { schedule.events["one"] = c.events["one"] })
+	w := &wire{Log: c.log}
+	s := newStation(c.TB, func(o *playout.Options) { o.Schedule, o.Loader, o.Log = schedule, c.station, w })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	c.replicas[i] = &replica{Engine: s.Engine, wire: w, stop: func() { cancel(); <-done }}
+	return w
+}
+
 // TestOthersWentOn while a replica was cut off from log and schedule and had no
 // cut to make: what it has shown beyond the horizon is not what the log says.
 func TestOthersWentOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newCluster(t, 0, 0)
 		defer c.close()
-		unaware := newStation(t) // of edits
 		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, 5*time.Minute)} })
-		unaware.set(func() { unaware.events["one"] = c.events["one"] })
-		c.replicas[1].stop()
-		w := &wire{Log: c.log}
-		s := newStation(t, func(o *playout.Options) { o.Schedule, o.Loader, o.Log = unaware, c.station, w })
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
-		c.replicas[1] = &replica{Engine: s.Engine, wire: w, stop: func() { cancel(); <-done }}
+		w := c.unaware(1)
 		c.watch(30 * time.Second)
 		c.agree = false
 		w.set(true)
