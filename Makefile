@@ -23,6 +23,7 @@ PAGES := internal/playouthttp/page/dist/index.html.gz
 
 .PHONY: pages
 pages: $(PAGES) ## the full web pages, to be built into the programs; needs Node.js 20 and npm
+	@: # says nothing where nothing is to be done
 
 $(PAGES): web/node_modules/.package-lock.json $(shell find web \( -path web/node_modules -o -path web/test \) -prune -o -type f -print)
 	@cd web && npm run --silent build

@@ -48,6 +48,21 @@ const (
 	lookBack = time.Minute
 )
 
+// onAir is what the user of make demo reads.
+const onAir = `
+On air. Watch it in Safari, VLC, ffplay or hls.js:
+
+    %s
+
+    http://localhost:%d/            all channels, in a browser
+    http://localhost:%d/            the guide: what is planned, to be changed there
+    http://localhost:%d/api/docs/   the schedule's API
+
+Logs: %s
+Ctrl-C stops everything.
+
+`
+
 // Run puts the channel on air until ctx is done, which is no error.
 func Run(ctx context.Context, o Options) (outcome error) {
 	vods := os.DirFS(o.VODDir)
@@ -122,8 +137,7 @@ func Run(ctx context.Context, o Options) (outcome error) {
 		if err := await(ctx, api.http, watch, 30*time.Second); err != nil {
 			return stopped(err)
 		}
-		fmt.Fprintf(o.Out, "\nOn air. Watch it in Safari, VLC, ffplay or on the engine's page:\n\n    %s\n    http://localhost:%d/\n\nSchedule and its API: http://localhost:%d/api/docs/\nLogs: %s\nCtrl-C stops everything.\n\n",
-			watch, o.EnginePort, o.SchedulePort, filepath.Join(o.DataDir, "demo-*.log"))
+		fmt.Fprintf(o.Out, onAir, watch, o.EnginePort, o.SchedulePort, o.SchedulePort, filepath.Join(o.DataDir, "demo-*.log"))
 	} else {
 		fmt.Fprintf(o.Out, "Channel %s is in the schedule at %s, its VODs are at %s.\n", o.Channel, o.Schedule, o.VODURL)
 	}
