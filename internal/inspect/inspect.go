@@ -138,6 +138,9 @@ func verdict(ctx context.Context, load Loader, a *timeline.Asset, ch *Channel, w
 				v.Unknown = "The channel's tracks will follow from its first event, whose asset can't be loaded: " + err.Error()
 				return v, nil
 			}
+			if a.HasSound() && !first.HasSound() {
+				first = a // the first that has any decides
+			}
 		}
 		var err error
 		if settings, err = settle(first, config.Tracks); err != nil && first == a {

@@ -36,7 +36,11 @@ func (v vods) CheckDelivery(_ context.Context, segment string) []string {
 // of segment files and these tags before its only variant.
 func (v vods) add(t *testing.T, uri, seconds, segment, tags string) {
 	t.Helper()
-	mv, err := hls.ParseMultivariant(uri, []byte("#EXTM3U\n"+tags+"#EXT-X-STREAM-INF:BANDWIDTH=1000000,RESOLUTION=640x360,CODECS=\"avc1.4d401e,mp4a.40.2\"\nv.m3u8\n"))
+	codecs := "avc1.4d401e,mp4a.40.2"
+	if strings.Contains(segment, "silent") {
+		codecs = "avc1.4d401e"
+	}
+	mv, err := hls.ParseMultivariant(uri, []byte("#EXTM3U\n"+tags+"#EXT-X-STREAM-INF:BANDWIDTH=1000000,RESOLUTION=640x360,CODECS=\""+codecs+"\"\nv.m3u8\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +57,12 @@ func (v vods) add(t *testing.T, uri, seconds, segment, tags string) {
 
 func TestAsset(t *testing.T) {
 	origin := vods{}
+	const silent = "https://vod.example/silent/index.m3u8"
 	const ts, mp4, long, gone = "https://vod.example/the-ts_film/index.m3u8", "https://vod.example/mp4/index.m3u8", "https://vod.example/long/index.m3u8", "https://vod.example/gone/index.m3u8"
 	origin.add(t, ts, "4.001", "s.ts", "")
 	origin.add(t, mp4, "4", "nocors.m4s", "#EXT-X-SESSION-DATA:DATA-ID=\"com.apple.hls.title\",VALUE=\" A  name \"\n")
 	origin.add(t, long, "12", "s.ts", "")
+	origin.add(t, silent, "4", "silent.ts", "")
 	a, err := timeline.NewAsset(origin[ts], timeline.AssetOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +87,8 @@ func TestAsset(t *testing.T) {
 		{"would be the first", mp4, &Channel{}, "joins", false, ""},
 		{"is the first", mp4, &Channel{First: mp4}, "joins", false, ""},
 		{"the first decides", mp4, &Channel{First: ts}, "another shape than the channel's: ", false, ""},
+		{"the first with sound decides", ts, &Channel{First: silent}, "joins", false, ""},
+		{"no sound", silent, &Channel{First: ts}, "another shape than the channel's: the channel is MPEG-TS with video and audio together; the asset is MPEG-TS without sound", false, ""},
 		{"the first decides, provisional tracks don't", mp4, &Channel{First: mp4, Settings: provisional}, "joins", false, ""},
 		{"the first is gone", mp4, &Channel{First: gone}, "unknown: The channel's tracks will follow from its first event, whose asset can't be loaded: " + gone, false, ""},
 	} {

@@ -397,6 +397,38 @@ func TestEmptyScheduleThenSettles(t *testing.T) {
 	})
 }
 
+// TestSilentAssetComesFirst: it must not leave the channel without sound, unless
+// there is nothing else.
+func TestSilentAssetComesFirst(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		onAir(t, func(t *testing.T, s *station) {
+			s.set(func() {
+				p := muxed("silent", slices.Repeat([]string{"6"}, 10)...)
+				for i := range p.Multivariant.Variants {
+					p.Multivariant.Variants[i].Codecs = "avc1.64001f"
+				}
+				s.assets[p.URL] = p
+				s.events["one"] = []scheduleclient.Event{event("silent", 0, time.Minute), event("a", time.Minute, 3*time.Minute)}
+				if alone {
+					s.events["one"] = s.events["one"][:1]
+				}
+			})
+			v := s.viewer()
+			if alone {
+				v.until("/silent/", 30*time.Second)
+				return
+			}
+			v.until("/a/", 90*time.Second)
+			v.watch(time.Minute)
+			v.check()
+			status, err := s.Status(t.Context(), "one")
+			if err != nil || len(status.Problems) == 0 || !strings.Contains(string(status.Problems[0].Text), "without sound") {
+				t.Errorf("status does not tell why: %v, %v", status.Problems, err)
+			}
+		})
+	}
+}
+
 func TestUnknownChannels(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
 		time.Sleep(time.Second)

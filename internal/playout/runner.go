@@ -346,30 +346,34 @@ func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error)
 }
 
 // decide settles the channel's tracks from the first scheduled asset that
-// there is. wait is true while something that could change them is loading.
+// there is, and has sound if any has: a channel that began with a silent one
+// would stay silent. wait is true while something that could change them is
+// loading.
 func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait bool) {
 	now := r.e.Now()
-	var first *timeline.Asset
-	var others []*timeline.Asset
+	var assets []*timeline.Asset
+	first := -1
 	for _, uri := range r.upcoming(now) {
 		a, err := r.asset(ctx, uri)
 		switch {
 		case errors.Is(err, errLoading):
-			wait = wait || first == nil || now.Before(r.woken.Add(othersSettling))
+			wait = wait || first < 0 || now.Before(r.woken.Add(othersSettling))
+			continue
 		case err != nil:
 			r.report(uri, err.Error())
-		case first == nil:
-			first = a
-		default:
-			others = append(others, a)
+			continue
+		case first < 0 && a.HasSound():
+			first = len(assets)
 		}
+		assets = append(assets, a)
 	}
-	if first != nil {
-		settings, err := r.settleTracks(first, others)
+	if len(assets) > 0 {
+		first = max(first, 0)
+		settings, err := r.settleTracks(assets[first], slices.Delete(slices.Clone(assets), first, first+1))
 		if err == nil {
 			return settings, wait
 		}
-		r.report(first.URI, err.Error())
+		r.report(assets[first].URI, err.Error())
 	}
 	return provisionalSettings(), wait
 }

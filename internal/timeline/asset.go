@@ -25,6 +25,11 @@ type Asset struct {
 	Warnings []string
 }
 
+// HasSound says whether any of the asset's playlists has audio in it.
+func (a *Asset) HasSound() bool {
+	return slices.ContainsFunc(a.Sources, func(s *Source) bool { return s.Muxed || s.Media == playlog.AudioTrack })
+}
+
 // Source is a playlist of an asset, with what the multivariant playlist says
 // of it.
 type Source struct {

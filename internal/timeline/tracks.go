@@ -485,24 +485,27 @@ func ratio(a, b float64) float64 {
 // whyNot tells why no playlist of an asset suits any track of the primary's
 // media.
 func whyNot(tracks []playlog.Track, a *Asset) error {
-	shape := func(c playlog.Container, muxed bool, m playlog.Media) string {
+	shape := func(c playlog.Container, muxed bool, m playlog.Media, sound bool) string {
 		switch {
 		case m == playlog.AudioTrack:
 			return containerName(c) + ", audio only"
 		case muxed:
 			return containerName(c) + " with video and audio together"
+		case !sound:
+			return containerName(c) + " without sound"
 		}
 		return containerName(c) + " with audio apart"
 	}
+	sounds := slices.ContainsFunc(tracks, func(t playlog.Track) bool { return t.Media == playlog.AudioTrack })
 	t := &tracks[0]
 	var offers []string
 	for _, src := range a.Sources {
 		if src.Media == t.Media && src.Container == t.Container && src.Muxed == t.Muxed {
 			return fmt.Errorf("%w: the channel plays %s, the asset has %s", ErrCodec, cmp.Or(t.Codecs, "?"), cmp.Or(src.Codecs, "?"))
 		}
-		if offer := shape(src.Container, src.Muxed, src.Media); len(src.Variants) > 0 && !slices.Contains(offers, offer) {
+		if offer := shape(src.Container, src.Muxed, src.Media, a.HasSound()); len(src.Variants) > 0 && !slices.Contains(offers, offer) {
 			offers = append(offers, offer)
 		}
 	}
-	return fmt.Errorf("%w: the channel is %s; the asset is %s", ErrShape, shape(t.Container, t.Muxed, t.Media), strings.Join(offers, " and "))
+	return fmt.Errorf("%w: the channel is %s; the asset is %s", ErrShape, shape(t.Container, t.Muxed, t.Media, sounds), strings.Join(offers, " and "))
 }
