@@ -242,8 +242,13 @@ func (l *Loader) open(ctx context.Context, uri string) (p *packed.Presentation, 
 func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m *packed.Media, err error) {
 	var unfit error
 	err = l.fetch(ctx, uri, func(base string, body []byte) error {
-		parsed, err := mv.ParseMedia(base, body)
-		if err != nil {
+		parsed := parsedMedia.Get().(*hls.Media)
+		defer func() {
+			if cap(parsed.Segments) <= mostSegmentsPooled {
+				parsedMedia.Put(parsed)
+			}
+		}()
+		if err := mv.ParseMediaInto(parsed, base, body); err != nil {
 			return err
 		}
 		if unfit = checkMedia(uri, parsed); unfit == nil {
@@ -253,6 +258,12 @@ func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m
 	})
 	return m, cmp.Or(err, unfit)
 }
+
+// parsedMedia are playlists as they are parsed, whose memory is used again, up
+// to a size: packed playlists share none of it.
+var parsedMedia = sync.Pool{New: func() any { return new(hls.Media) }}
+
+const mostSegmentsPooled = 8192
 
 func checkMedia(uri string, m *hls.Media) error {
 	if m.IFramesOnly {

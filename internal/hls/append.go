@@ -79,14 +79,48 @@ func AppendDateRange(dst []byte, r DateRange) []byte {
 	return append(dst, '\n')
 }
 
+// dateLayout is the longer of the forms that AppendDate writes.
+const dateLayout = "2006-01-02T15:04:05.000000000Z"
+
 // AppendDate writes t as the dates of playlists are written, in UTC: to the
 // millisecond, or to the nanosecond where it is not a whole one.
 func AppendDate(dst []byte, t time.Time) []byte {
-	layout := "2006-01-02T15:04:05.000Z"
-	if t.Nanosecond()%int(time.Millisecond) != 0 {
-		layout = "2006-01-02T15:04:05.000000000Z"
+	t = t.UTC()
+	year, month, day := t.Date()
+	nanos := t.Nanosecond()
+	whole := nanos%int(time.Millisecond) == 0
+	if year < 0 || year > 9999 { // it was written in another zone
+		layout := "2006-01-02T15:04:05.000Z"
+		if !whole {
+			layout = dateLayout
+		}
+		return t.AppendFormat(dst, layout)
 	}
-	return t.UTC().AppendFormat(dst, layout)
+	hour, minute, second := t.Clock()
+	dst = appendDigits(dst, year, 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = append(dst, '.')
+	if whole {
+		dst = appendDigits(dst, nanos/int(time.Millisecond), 3)
+	} else {
+		dst = appendDigits(dst, nanos, 9)
+	}
+	return append(dst, 'Z')
+}
+
+// appendDigits writes n, which is not negative, with zeros before it.
+func appendDigits(dst []byte, n, width int) []byte {
+	end := len(dst) + width
+	dst = append(dst, "000000000"[:width]...)
+	for i := end - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
 }
 
 // AppendVariant writes an EXT-X-STREAM-INF (draft 4.4.6.2) and its URI line.

@@ -8,7 +8,7 @@ import (
 	"consuo/internal/hls"
 )
 
-// A film of three hours in six-second segments: about a millisecond, once per
+// A film of three hours in six-second segments: half a millisecond, once per
 // asset and variant.
 func BenchmarkParseMedia(b *testing.B) {
 	for _, form := range []string{"segment-%d.ts", "https://cdn.example/film/720p/segment-%d.ts?token=abc%%2Fdef"} {

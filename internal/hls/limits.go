@@ -15,7 +15,8 @@ const (
 	maxStreams        = 500 // EXT-X-STREAM-INF, and as many EXT-X-MEDIA
 
 	// Every "=" may be an attribute, for which the tag parser below us makes
-	// several allocations, and names are compared pairwise.
+	// several allocations in a multivariant playlist, and names are compared
+	// pairwise.
 	maxEqualsPerLine = 256
 	maxEquals        = 500_000
 

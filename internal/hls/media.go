@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"time"
@@ -11,71 +12,65 @@ import (
 // variables to import. base is the URL that the body was read from, after
 // redirects. Errors are *Error.
 func ParseMedia(base string, body []byte) (*Media, error) {
-	return parseMediaBody(base, body, nil)
+	return new(Multivariant).ParseMedia(base, body)
 }
 
 // ParseMedia reads a media playlist of m, which may import variables from it
 // (EXT-X-DEFINE, draft 4.4.2.3). Otherwise it is as the function ParseMedia.
 func (m *Multivariant) ParseMedia(base string, body []byte) (*Media, error) {
-	return parseMediaBody(base, body, m.Variables)
-}
-
-func parseMediaBody(base string, body []byte, imports map[string]string) (*Media, error) {
-	t, err := prepare(body)
-	if err != nil {
+	media := new(Media)
+	if err := m.ParseMediaInto(media, base, body); err != nil {
 		return nil, err
 	}
-	m, err := parseMedia(base, t, imports)
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
+	return media, nil
 }
 
-func parseMedia(base string, t *text, imports map[string]string) (*Media, *Error) {
-	if t.multivariant {
-		return nil, errorf(WrongKind, 0, "it is a multivariant playlist: want a media playlist")
+// ParseMediaInto is ParseMedia for those who read one playlist after another:
+// it takes the memory of the segments that are there already. After an error
+// media has no meaning.
+func (m *Multivariant) ParseMediaInto(media *Media, base string, body []byte) error {
+	multivariant, e := parseMedia(media, base, body, m.Variables)
+	switch {
+	case e != nil:
+		return e
+	case multivariant:
+		return errorf(WrongKind, 0, "it is a multivariant playlist: want a media playlist")
 	}
-	if t.uris == 0 {
-		return nil, errorf(Empty, 0, "it has no segments")
-	}
-	resolver, e := newResolver(base)
-	if e != nil {
-		return nil, e
-	}
-	rec, uris, e := t.decodeMedia()
-	if e != nil {
-		return nil, e
-	}
-	p := &mediaParser{
-		resolver: resolver,
-		vars:     variables{query: resolver.base.Query(), imports: imports},
-		result:   &Media{URL: resolver.base.String(), Version: 1, Segments: make([]Segment, 0, len(uris))},
-	}
-	for i := range len(uris) + 1 { // the last round reads the tags at the end
-		for _, tag := range rec.before(i) {
-			if e := p.tag(tag); e != nil {
-				return nil, at(e, tag.line)
-			}
-		}
-		if i < len(uris) {
-			if e := p.uri(uris[i]); e != nil {
-				return nil, at(e, rec.at[i])
-			}
-		}
-	}
-	return p.finish()
+	return nil
 }
 
-// mediaParser holds what tags said that a later segment needs.
+// parseMedia reads a media playlist in one pass, or tells that it is a
+// multivariant one.
+func parseMedia(into *Media, base string, body []byte, imports map[string]string) (multivariant bool, e *Error) {
+	if into.Segments == nil {
+		into.Segments = make([]Segment, 0, min(bytes.Count(body, []byte("\n"))/2+1, 1<<12))
+	}
+	p, e := newMediaParser(into, base, imports)
+	s := scanner{reader: p, wrong: e}
+	if e := s.scan(body); e != nil {
+		return false, e
+	}
+	switch {
+	case s.multivariant:
+		return true, nil
+	case s.uris == 0:
+		return false, errorf(Empty, 0, "it has no segments")
+	case s.wrong != nil:
+		return false, s.wrong
+	}
+	return false, p.finish()
+}
+
+// mediaParser makes a media playlist of its lines. It holds what tags said that
+// a later segment needs.
 type mediaParser struct {
 	resolver *resolver
 	vars     variables
 	notes    notes
 	result   *Media
 
-	segment  Segment // what the tags since the last URI line made of the next segment
-	implicit bool    // its byte range has no offset of its own
+	segment  *Segment // the last one: what the tags since the last URI line made of it
+	implicit bool     // its byte range has no offset of its own
 
 	keys    []Key // in force; never changed in place, segments share it
 	init    *Map  // in force
@@ -84,11 +79,24 @@ type mediaParser struct {
 	started map[string]time.Time // date ranges by id: their START-DATE
 }
 
+func newMediaParser(into *Media, base string, imports map[string]string) (*mediaParser, *Error) {
+	resolver, e := newResolver(base)
+	if e != nil {
+		return nil, e
+	}
+	*into = Media{URL: resolver.base.String(), Version: 1, Segments: into.Segments[:0]}
+	p := &mediaParser{
+		resolver: resolver,
+		vars:     variables{query: resolver.base.Query(), imports: imports},
+		result:   into,
+	}
+	p.begin()
+	return p, nil
+}
+
 func (p *mediaParser) tag(t tag) *Error {
-	m, s := p.result, &p.segment
+	m, s := p.result, p.segment
 	switch t.name {
-	case "#EXTINF":
-		return p.inf(t)
 	case "#EXT-X-BYTERANGE":
 		r, explicit, ok := parseByteRange(t.value)
 		if !ok {
@@ -147,7 +155,7 @@ func (p *mediaParser) tag(t tag) *Error {
 	case "#EXT-X-SKIP":
 		return errorf(WrongKind, 0, "it is a delta update (EXT-X-SKIP): want the whole playlist")
 	default:
-		if tagKinds[t.name] == cueTag {
+		if t.kind == cueTag {
 			s.Cues = append(s.Cues, cueLine(t))
 		}
 	}
@@ -161,42 +169,39 @@ func cueLine(t tag) string {
 	return t.name + ":" + t.value
 }
 
-// inf reads an EXTINF (draft 4.4.4.1).
-func (p *mediaParser) inf(t tag) *Error {
-	digits, _, _ := strings.Cut(t.value, ",")
-	digits = strings.TrimSpace(digits)
-	d, ok := parseSeconds(digits)
-	if !ok {
-		return errorf(BadTime, 0, "the EXTINF %s is no decimal number of seconds", clip(digits))
+// inf takes an EXTINF (draft 4.4.4.1).
+func (p *mediaParser) inf(inf *extinf) *Error {
+	if inf.wrong != nil {
+		return inf.wrong
 	}
-	if d > maxSegmentDuration {
-		return errorf(BadTime, 0, "the EXTINF %s is longer than %s", clip(digits), maxSegmentDuration)
-	}
-	if p.total += d; p.total > MaxDuration {
+	if p.total += inf.length; p.total > MaxDuration {
 		return errorf(BadTime, 0, "the segments up to here are longer than %s", MaxDuration)
 	}
-	p.segment.Duration, p.segment.DurationText = d, digits
+	p.segment.Duration, p.segment.DurationText = inf.length, inf.digits
 	return nil
 }
 
 // uri ends a segment.
-func (p *mediaParser) uri(line string) *Error {
-	ref, e := p.vars.expand(line)
-	if e != nil {
-		return e
-	}
+func (p *mediaParser) uri(line string, _ int) *Error {
 	s := p.segment
-	if s.URI, e = p.resolver.http(ref); e != nil {
-		return e
+	var ok bool
+	if s.URI, ok = p.resolver.short(line); !ok { // no variables in what is short
+		ref, e := p.vars.expand(line)
+		if e != nil {
+			return e
+		}
+		if s.URI, e = p.resolver.http(ref); e != nil {
+			return e
+		}
 	}
-	segments := p.result.Segments
 	if p.implicit {
 		// Draft 4.4.4.2: it continues the range of the previous segment,
 		// which must be one of the same resource.
-		if len(segments) == 0 {
+		before := len(p.result.Segments) - 2
+		if before < 0 {
 			return errorf(BadRange, 0, "the first segment's EXT-X-BYTERANGE has no offset (draft 4.4.4.2)")
 		}
-		previous := segments[len(segments)-1]
+		previous := &p.result.Segments[before]
 		if previous.URI != s.URI || previous.Range.Length == 0 {
 			return errorf(BadRange, 0, "EXT-X-BYTERANGE without offset, and the segment before it is no range of the same resource (draft 4.4.4.2)")
 		}
@@ -209,9 +214,14 @@ func (p *mediaParser) uri(line string) *Error {
 	if s.Range.Length == 0 { // draft 4.4.4.8: not for byte ranges
 		s.Bitrate = p.bitrate
 	}
-	p.result.Segments = append(segments, s)
-	p.segment, p.implicit = Segment{}, false
+	p.begin()
 	return nil
+}
+
+// begin makes room for the next segment.
+func (p *mediaParser) begin() {
+	p.result.Segments = append(p.result.Segments, Segment{})
+	p.segment, p.implicit = &p.result.Segments[len(p.result.Segments)-1], false
 }
 
 // key reads an EXT-X-KEY (draft 4.4.4.4). It replaces the key of the same
@@ -343,21 +353,23 @@ func (p *mediaParser) dateRange(t tag) *Error {
 	return nil
 }
 
-// finish checks the playlist as a whole. What stands after the last segment
-// is in p.segment.
-func (p *mediaParser) finish() (*Media, *Error) {
+// finish checks the playlist as a whole.
+func (p *mediaParser) finish() *Error {
 	m := p.result
+	tail := *p.segment // what stands after the last one
+	m.Segments = m.Segments[:len(m.Segments)-1]
 	if p.total == 0 {
-		return nil, errorf(Empty, 0, "its segments have no duration")
+		return errorf(Empty, 0, "its segments have no duration")
 	}
 	var span, longest time.Duration // span: of as many segments as a second may have
-	for i, s := range m.Segments {
-		longest = max(longest, s.Duration)
-		if span += s.Duration; i < MaxSegmentsPerSecond-1 {
+	for i := range m.Segments {
+		d := m.Segments[i].Duration
+		longest = max(longest, d)
+		if span += d; i < MaxSegmentsPerSecond-1 {
 			continue
 		}
 		if span < time.Second {
-			return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, MaxSegmentsPerSecond)
+			return errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, MaxSegmentsPerSecond)
 		}
 		span -= m.Segments[i+1-MaxSegmentsPerSecond].Duration
 	}
@@ -366,10 +378,10 @@ func (p *mediaParser) finish() (*Media, *Error) {
 		p.notes.add(1, "EXT-X-TARGETDURATION, which is required, is missing: took %s", m.TargetDuration)
 	}
 	last := &m.Segments[len(m.Segments)-1]
-	last.DateRanges = append(last.DateRanges, p.segment.DateRanges...)
-	m.TailCues = p.segment.Cues
+	last.DateRanges = append(last.DateRanges, tail.DateRanges...)
+	m.TailCues = tail.Cues
 	m.Warnings = p.notes.list
-	return m, nil
+	return nil
 }
 
 // parseByteRange reads "length" or "length@offset" (draft 4.4.4.2).

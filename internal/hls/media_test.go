@@ -111,6 +111,21 @@ func TestParseMediaForms(t *testing.T) {
 	}
 }
 
+// What was in the memory that is used again leaves no trace.
+func TestParseMediaInto(t *testing.T) {
+	const dirty = "#EXT-X-GAP\n#EXT-X-DISCONTINUITY\n#EXT-X-BITRATE:1\n#EXT-X-CUE-IN\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"i\"\n" +
+		"#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXT-X-DATERANGE:ID=\"d\",START-DATE=\"2026-01-01T00:00:00Z\"\n#EXTINF:9,\ns.ts\n"
+	var into hls.Media
+	var mv hls.Multivariant
+	for _, body := range []string{everything, "#EXTM3U\n" + strings.Repeat(dirty, 9), "#EXTM3U\n#EXTINF:1,\na.ts\n", "#EXTM3U\n", everything} {
+		want, wrong := mv.ParseMedia(base, []byte(body))
+		err := mv.ParseMediaInto(&into, base, []byte(body))
+		if (err == nil) != (wrong == nil) || err == nil && !reflect.DeepEqual(&into, want) {
+			t.Errorf("got %+v, %v; want %+v, %v", into, err, want, wrong)
+		}
+	}
+}
+
 func TestKeyScope(t *testing.T) {
 	const (
 		a1   = `#EXT-X-KEY:METHOD=AES-128,URI="a1"` + "\n"
@@ -245,6 +260,7 @@ func TestParseMediaRefuses(t *testing.T) {
 		{"EXTINF with exponent", "#EXTM3U\n#EXTINF:1e300,\ns.ts\n", hls.BadTime, 2},
 		{"EXTINF hexadecimal", "#EXTM3U\n#EXTINF:0x10,\ns.ts\n", hls.BadTime, 2},
 		{"EXTINF 10^18", "#EXTM3U\n#EXTINF:1000000000000000000,\ns.ts\n", hls.BadTime, 2},
+		{"EXTINF without a value", "#EXTM3U\n#EXTINF\ns.ts\n", hls.BadTime, 2},
 		{"EXTINF empty", "#EXTM3U\n#EXTINF:,\ns.ts\n", hls.BadTime, 2},
 		{"EXTINF ends in a dot", "#EXTM3U\n#EXTINF:5.,\ns.ts\n", hls.BadTime, 2},
 		{"EXTINF of a day and more", "#EXTM3U\n#EXTINF:86400.1,\ns.ts\n", hls.BadTime, 2},

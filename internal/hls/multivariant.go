@@ -9,54 +9,49 @@ import (
 // Parse reads a playlist of either kind; one of the two results is nil. base
 // is the URL that the body was read from, after redirects. Errors are *Error.
 func Parse(base string, body []byte) (*Multivariant, *Media, error) {
-	t, err := prepare(body)
-	if err != nil {
-		return nil, nil, err
+	media := new(Media)
+	multivariant, e := parseMedia(media, base, body, nil)
+	switch {
+	case e != nil:
+		return nil, nil, e
+	case multivariant:
+		m, err := ParseMultivariant(base, body)
+		return m, nil, err
 	}
-	if t.multivariant {
-		m, err := parseMultivariant(base, t)
-		if err != nil {
-			return nil, nil, err
-		}
-		return m, nil, nil
-	}
-	m, err := parseMedia(base, t, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return nil, m, nil
+	return nil, media, nil
 }
 
 // ParseMultivariant reads a multivariant playlist (draft 4.4.6). I-frame
 // variants and session tags are left out, but for the title. Errors are *Error.
 func ParseMultivariant(base string, body []byte) (*Multivariant, error) {
-	t, err := prepare(body)
-	if err != nil {
-		return nil, err
-	}
-	if !t.multivariant {
-		return nil, errorf(WrongKind, 0, "it is a media playlist: want a multivariant playlist")
-	}
-	m, err := parseMultivariant(base, t)
-	if err != nil {
-		return nil, err
+	m, e := parseMultivariant(base, body)
+	if e != nil {
+		return nil, e
 	}
 	return m, nil
 }
 
-func parseMultivariant(base string, t *text) (*Multivariant, *Error) {
+func parseMultivariant(base string, body []byte) (*Multivariant, *Error) {
+	c := newCleaned()
+	s := scanner{reader: c}
+	if e := s.scan(body); e != nil {
+		return nil, e
+	}
+	if !s.multivariant {
+		return nil, errorf(WrongKind, 0, "it is a media playlist: want a multivariant playlist")
+	}
 	resolver, e := newResolver(base)
 	if e != nil {
 		return nil, e
 	}
-	rec, uris, e := t.decodeMultivariant()
+	rec, uris, e := c.decode()
 	if e != nil {
 		return nil, e
 	}
 	p := &multivariantParser{
 		resolver: resolver,
 		vars:     variables{query: resolver.base.Query()},
-		notes:    t.notes,
+		notes:    s.notes,
 		result:   &Multivariant{URL: resolver.base.String(), Version: 1},
 	}
 	for i := range len(uris) + 1 { // the last round reads the tags at the end
@@ -81,7 +76,7 @@ func parseMultivariant(base string, t *text) (*Multivariant, *Error) {
 
 // at gives an error the line where it came up, if it has none.
 func at(e *Error, line int) *Error {
-	if e.Line == 0 {
+	if e != nil && e.Line == 0 {
 		e.Line = line
 	}
 	return e

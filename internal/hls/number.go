@@ -10,23 +10,34 @@ import (
 // exact to the nanosecond; further digits are rounded. Signs, exponents, NaN
 // and what does not fit are refused.
 func parseSeconds(s string) (time.Duration, bool) {
-	whole, fraction, dot := strings.Cut(s, ".")
-	if whole == "" || dot && fraction == "" || len(whole) > 9 || len(fraction) > 40 ||
-		!isDigits(whole) || !isDigits(fraction) {
+	digits := 0
+	var d time.Duration
+	for ; digits < len(s) && isDigit(s[digits]); digits++ {
+		d = d*10 + time.Duration(s[digits]-'0')*time.Second
+	}
+	const most = 9 // digits, which always fit
+	if digits == 0 || digits > most {
 		return 0, false
 	}
-	seconds, _ := strconv.ParseInt(whole, 10, 64) // nine digits always fit
-	var nanos int64
-	for i := range 9 {
-		nanos *= 10
-		if i < len(fraction) {
-			nanos += int64(fraction[i] - '0')
+	if digits == len(s) {
+		return d, true
+	}
+	fraction := s[digits+1:]
+	if s[digits] != '.' || fraction == "" || len(fraction) > 40 {
+		return 0, false
+	}
+	unit := time.Second
+	for i := range len(fraction) {
+		if !isDigit(fraction[i]) {
+			return 0, false
+		}
+		unit /= 10 // after nanoseconds it is 0
+		d += time.Duration(fraction[i]-'0') * unit
+		if i == 9 && fraction[i] >= '5' {
+			d++
 		}
 	}
-	if len(fraction) > 9 && fraction[9] >= '5' {
-		nanos++
-	}
-	return time.Duration(seconds)*time.Second + time.Duration(nanos), true
+	return d, true
 }
 
 // appendSeconds writes d, which is not negative, as decimal seconds in as few
@@ -51,9 +62,11 @@ func parseInteger(s string) (int64, bool) {
 	return n, err == nil
 }
 
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 func isDigits(s string) bool {
 	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
+		if !isDigit(s[i]) {
 			return false
 		}
 	}

@@ -3,10 +3,10 @@ package hls
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // AudioOnly reports whether a variant says that it has no video: its CODECS
@@ -38,126 +38,119 @@ func (m *Multivariant) Primary() int {
 // themselves were read from. media returns the digest of a media playlist, ""
 // where there is none.
 func (m *Multivariant) Digest(media func(uri string) string) string {
-	d := newDigest()
-	d.flag(m.IndependentSegments)
-	d.number(int64(len(m.Variants)))
+	b := digestFlag(nil, m.IndependentSegments)
+	b = digestNumber(b, int64(len(m.Variants)))
 	for _, v := range m.Variants {
 		uri := v.URI
 		v.URI = withoutQuery(v.URI)
-		d.text(string(AppendVariant(nil, &v)))
-		d.text(media(uri))
+		b = digestText(b, string(AppendVariant(nil, &v)))
+		b = digestText(b, media(uri))
 	}
-	d.number(int64(len(m.Renditions)))
+	b = digestNumber(b, int64(len(m.Renditions)))
 	for _, r := range m.Renditions {
 		uri := r.URI
 		r.URI = withoutQuery(r.URI)
-		d.text(string(AppendRendition(nil, &r)))
+		b = digestText(b, string(AppendRendition(nil, &r)))
 		if uri != "" {
-			d.text(media(uri))
+			b = digestText(b, media(uri))
 		}
 	}
-	return d.String()
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Digest names what a media playlist plays, see Multivariant.Digest.
 func (m *Media) Digest() string {
-	d := newDigest()
-	d.flag(m.IndependentSegments)
-	d.flag(m.IFramesOnly)
-	d.number(int64(m.TargetDuration))
-	d.number(m.MediaSequence)
-	d.number(int64(len(m.Segments)))
+	const block = 4096 // bytes that are hashed at a time
+	hash, b := sha256.New(), make([]byte, 0, 2*block)
+	b = digestFlag(b, m.IndependentSegments)
+	b = digestFlag(b, m.IFramesOnly)
+	b = digestNumber(b, int64(m.TargetDuration))
+	b = digestNumber(b, m.MediaSequence)
+	b = digestNumber(b, int64(len(m.Segments)))
 	var keys []Key // as last written: most segments share them
 	var init *Map
 	for i := range m.Segments {
 		s := &m.Segments[i]
 		if i == 0 || !slices.Equal(keys, s.Keys) {
 			keys = s.Keys
-			d.text("keys")
-			d.keys(keys)
+			b = digestKeys(digestText(b, "keys"), keys)
 		}
 		if !init.equal(s.Map) {
 			init = s.Map
-			d.text("map")
+			b = digestText(b, "map")
 			if init != nil {
-				d.keys(init.Keys)
-				d.text(string(AppendMap(nil, &Map{URI: withoutQuery(init.URI), Range: init.Range})))
+				b = digestKeys(b, init.Keys)
+				b = digestText(b, string(AppendMap(nil, &Map{URI: withoutQuery(init.URI), Range: init.Range})))
 			}
 		}
-		d.text(withoutQuery(s.URI))
-		d.text(s.DurationText)
-		d.number(s.Range.Length)
-		d.number(s.Range.Offset)
-		d.flag(s.Discontinuity)
-		d.flag(s.Gap)
-		d.number(s.Bitrate)
-		if s.ProgramDateTime.IsZero() {
-			d.text("")
-		} else {
-			d.text(string(AppendDate(nil, s.ProgramDateTime)))
-		}
-		d.number(int64(len(s.DateRanges)))
+		b = digestText(b, withoutQuery(s.URI))
+		b = digestText(b, s.DurationText)
+		b = digestNumber(b, s.Range.Length)
+		b = digestNumber(b, s.Range.Offset)
+		b = digestFlag(b, s.Discontinuity)
+		b = digestFlag(b, s.Gap)
+		b = digestNumber(b, s.Bitrate)
+		b = digestDate(b, s.ProgramDateTime)
+		b = digestNumber(b, int64(len(s.DateRanges)))
 		for _, r := range s.DateRanges {
-			d.text(string(AppendDateRange(nil, r)))
+			b = digestText(b, string(AppendDateRange(nil, r)))
 		}
-		d.lines(s.Cues)
+		b = digestLines(b, s.Cues)
+		if len(b) >= block {
+			_, _ = hash.Write(b) // a hash never fails
+			b = b[:0]
+		}
 	}
-	d.lines(m.TailCues)
-	return d.String()
+	b = digestLines(b, m.TailCues)
+	_, _ = hash.Write(b)
+	return hex.EncodeToString(hash.Sum(b[:0]))
 }
 
-// digest writes values so that no two sequences of them are the same bytes.
-type digest struct {
-	hash  hash.Hash
-	bytes []byte // not hashed yet: many values at a time are much faster
+// The functions that follow append values to what a digest is made of, so that
+// no two sequences of values are the same bytes.
+
+func digestText(dst []byte, s string) []byte {
+	return append(digestNumber(dst, int64(len(s))), s...)
 }
 
-func newDigest() *digest { return &digest{hash: sha256.New()} }
-
-func (d *digest) text(s string) {
-	d.number(int64(len(s)))
-	d.bytes = append(d.bytes, s...)
-}
-
-func (d *digest) number(n int64) {
-	if len(d.bytes) >= 4096 {
-		d.flush()
+func digestNumber(dst []byte, n int64) []byte {
+	if 0 <= n && n < 10 { // most are
+		return append(dst, byte('0'+n), ' ')
 	}
-	d.bytes = append(strconv.AppendInt(d.bytes, n, 10), ' ')
+	return append(strconv.AppendInt(dst, n, 10), ' ')
 }
 
-func (d *digest) flag(b bool) {
+func digestFlag(dst []byte, b bool) []byte {
 	if b {
-		d.bytes = append(d.bytes, "1 "...)
-	} else {
-		d.bytes = append(d.bytes, "0 "...)
+		return digestNumber(dst, 1)
 	}
+	return digestNumber(dst, 0)
 }
 
-func (d *digest) flush() {
-	_, _ = d.hash.Write(d.bytes) // a hash never fails
-	d.bytes = d.bytes[:0]
+func digestDate(dst []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return digestText(dst, "")
+	}
+	var date [len(dateLayout)]byte
+	return digestText(dst, string(AppendDate(date[:0], t)))
 }
 
-// String ends the digest.
-func (d *digest) String() string {
-	d.flush()
-	return hex.EncodeToString(d.hash.Sum(nil))
-}
-
-func (d *digest) keys(keys []Key) {
-	d.number(int64(len(keys)))
+func digestKeys(dst []byte, keys []Key) []byte {
+	dst = digestNumber(dst, int64(len(keys)))
 	for _, k := range keys {
 		k.URI = withoutQuery(k.URI)
-		d.text(string(AppendKeys(nil, []Key{k})))
+		dst = digestText(dst, string(AppendKeys(nil, []Key{k})))
 	}
+	return dst
 }
 
-func (d *digest) lines(lines []string) {
-	d.number(int64(len(lines)))
+func digestLines(dst []byte, lines []string) []byte {
+	dst = digestNumber(dst, int64(len(lines)))
 	for _, line := range lines {
-		d.text(line)
+		dst = digestText(dst, line)
 	}
+	return dst
 }
 
 // equal compares values: a copy that was stored shares no pointers.

@@ -10,6 +10,13 @@ type resolver struct {
 	base   *url.URL
 	dir    string // the base up to its last slash, as it is written
 	origin string // "https://host/" of the last absolute URI that was checked
+
+	// near is the beginning, to its last slash, of the last reference that
+	// needed no work: most segments lie beside the one before.
+	near         string
+	nearAbsolute bool // it has a scheme
+
+	joined strings.Builder
 }
 
 func newResolver(base string) (*resolver, *Error) {
@@ -40,11 +47,8 @@ func (r *resolver) http(ref string) (string, *Error) {
 	if ref == "" {
 		return "", errorf(BadURI, 0, "empty URI")
 	}
-	if isPlain(ref) {
-		return r.dir + ref, nil
-	}
-	if rest, ok := strings.CutPrefix(ref, r.origin); ok && r.origin != "" && isPlain(rest) {
-		return ref, nil
+	if uri, ok := r.short(ref); ok {
+		return uri, nil
 	}
 	u, err := r.base.Parse(escapeUnsafe(ref))
 	if err != nil {
@@ -56,6 +60,46 @@ func (r *resolver) http(ref string) (string, *Error) {
 	}
 	r.origin = u.Scheme + "://" + u.Host + "/"
 	return u.String(), nil
+}
+
+// short is http for what needs no work, as nearly all do.
+func (r *resolver) short(ref string) (uri string, ok bool) {
+	if rest, ok := strings.CutPrefix(ref, r.near); ok && r.near != "" && isPlain(rest) {
+		if r.nearAbsolute {
+			return ref, true
+		}
+		return r.join(ref), true
+	}
+	if isPlain(ref) {
+		r.passed(ref, false)
+		return r.join(ref), true
+	}
+	if rest, ok := strings.CutPrefix(ref, r.origin); ok && r.origin != "" && isPlain(rest) {
+		r.passed(ref, true)
+		return ref, true
+	}
+	return "", false
+}
+
+// passed notes where a reference is that needed no work.
+func (r *resolver) passed(ref string, absolute bool) {
+	path, _ := cut(ref, '?')
+	r.near, r.nearAbsolute = path[:strings.LastIndexByte(path, '/')+1], absolute
+}
+
+// join returns the reference in the playlist's directory. Many share the memory
+// of a block, which is much cheaper than each to have its own.
+func (r *resolver) join(ref string) string {
+	if r.joined.Cap()-r.joined.Len() < len(r.dir)+len(ref) {
+		const most = 32 << 10
+		block := min(2*r.joined.Cap(), most)
+		r.joined = strings.Builder{}
+		r.joined.Grow(max(block, len(r.dir)+len(ref)))
+	}
+	from := r.joined.Len()
+	r.joined.WriteString(r.dir)
+	r.joined.WriteString(ref)
+	return r.joined.String()[from:]
 }
 
 // key resolves the URI of an EXT-X-KEY. Key systems have schemes of their own
@@ -92,27 +136,56 @@ func checkHTTP(u *url.URL) *Error {
 // isPlain reports whether ref is a relative path, perhaps with a query, that
 // needs no work: nothing to escape and no dot segments. It is the common case.
 func isPlain(ref string) bool {
-	path, query, _ := strings.Cut(ref, "?")
-	if path == "" || path[0] == '/' || path[0] == '.' {
-		return false
-	}
-	for i := range len(path) {
-		switch c := path[i]; {
-		case isAlphanumeric(c) || c == '-' || c == '_' || c == '=' || c == '~':
+	before := byte('/')
+	for i := range len(ref) {
+		c := ref[i]
+		switch {
+		case plainInPath[c] != 0:
 		case c == '.' || c == '/':
-			if path[i-1] == '/' {
+			if before == '/' {
 				return false
 			}
+		case c == '?':
+			return i > 0 && isPlainQuery(ref[i+1:])
 		default:
+			return false
+		}
+		before = c
+	}
+	return ref != ""
+}
+
+func isPlainQuery(query string) bool {
+	if query == "" {
+		return false
+	}
+	is := &plainInQuery
+	for ; len(query) >= 8; query = query[8:] {
+		if q := query[:8]; is[q[0]]&is[q[1]]&is[q[2]]&is[q[3]]&is[q[4]]&is[q[5]]&is[q[6]]&is[q[7]] == 0 {
 			return false
 		}
 	}
 	for i := range len(query) {
-		if c := query[i]; c == '#' || isUnsafe(c) {
+		if is[query[i]] == 0 {
 			return false
 		}
 	}
-	return !strings.HasSuffix(ref, "?")
+	return true
+}
+
+// The bytes that need no work; 1 stands for true.
+var (
+	plainInPath  = bytesThat(func(c byte) bool { return isAlphanumeric(c) || c == '-' || c == '_' || c == '=' || c == '~' })
+	plainInQuery = bytesThat(func(c byte) bool { return c != '#' && !isUnsafe(c) })
+)
+
+func bytesThat(are func(byte) bool) (set [256]byte) {
+	for c := range set {
+		if are(byte(c)) {
+			set[c] = 1
+		}
+	}
+	return set
 }
 
 // uriScheme is the scheme of a URI reference in lower case, "" if it has none

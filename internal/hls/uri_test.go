@@ -37,3 +37,28 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
+
+// FuzzResolveNext: the short cuts that are learned from one reference do not
+// change what the next ones give.
+func FuzzResolveNext(f *testing.F) {
+	for _, refs := range [][2]string{
+		{"a/b.ts", "a/c.ts?d"}, {"a/b.ts", "a/../c.ts"}, {"a/b.ts", "a//c"}, {"a/b.ts", "a/"}, {"a/b?c/d", "a/b?c/e"},
+		{"https://i/a/b.ts", "https://i/a/c.ts"}, {"https://i/a/b.ts", "https://i/a/.c"}, {"https://i/a/b", "https://i/a/?"}, {"https://i/a", "https://i/a:b"},
+	} {
+		f.Add("https://h/x/y.m3u8?z", refs[0], refs[1])
+	}
+	f.Fuzz(func(t *testing.T, base, first, next string) {
+		r, e := newResolver(base)
+		if e != nil {
+			return
+		}
+		fresh, _ := newResolver(base)
+		want, wrong := fresh.http(next)
+		for range 2 { // the second time more has been learned
+			_, _ = r.http(first)
+			if got, e := r.http(next); got != want || (e == nil) != (wrong == nil) {
+				t.Fatalf("after %q, %q is %q (%v), want %q (%v)", first, next, got, e, want, wrong)
+			}
+		}
+	})
+}

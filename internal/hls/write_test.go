@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"testing"
+	"time"
 
 	"consuo/internal/hls"
 )
@@ -83,4 +85,24 @@ func writeMultivariant(m *hls.Multivariant) []byte {
 		out = hls.AppendVariant(out, &m.Variants[i])
 	}
 	return out
+}
+
+// TestAppendDate holds dates to what package time writes.
+func TestAppendDate(t *testing.T) {
+	for _, date := range []time.Time{
+		time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		time.Date(2026, 11, 22, 23, 59, 59, 999999999, time.UTC),
+		time.Date(2026, 3, 1, 0, 30, 0, 7000000, time.FixedZone("", 3600)),
+		time.Date(7, 12, 31, 0, 0, 0, 1, time.UTC),
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)),
+		time.Date(9999, 12, 31, 23, 0, 0, 120, time.FixedZone("", -7200)),
+	} {
+		layout := "2006-01-02T15:04:05.000Z"
+		if date.Nanosecond()%1_000_000 != 0 {
+			layout = "2006-01-02T15:04:05.000000000Z"
+		}
+		if got, want := string(hls.AppendDate(nil, date)), date.UTC().Format(layout); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"consuo/internal/hls"
@@ -23,19 +24,26 @@ type DateRange struct {
 // are dropped: nobody knows when they are. Tags with the same ID are one range
 // (draft 4.4.5.1: they add attributes).
 func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
+	var tags []hls.DateRange
+	for i := range m.Segments {
+		for _, tag := range m.Segments[i].DateRanges {
+			tags = append(tags, copied(tag))
+		}
+	}
+	if len(tags) == 0 {
+		return nil, 0
+	}
 	type anchor struct {
 		at   time.Duration
 		date time.Time
 	}
 	var anchors []anchor
-	var tags []hls.DateRange
 	var now time.Duration
 	for i := range m.Segments {
 		s := &m.Segments[i]
 		if !s.ProgramDateTime.IsZero() {
 			anchors = append(anchors, anchor{now, s.ProgramDateTime})
 		}
-		tags = append(tags, s.DateRanges...)
 		now += s.Duration
 	}
 	if len(anchors) == 0 {
@@ -80,6 +88,17 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 		next[r.Class] = r.At
 	}
 	return ranges, 0
+}
+
+// copied returns a date range that shares no memory with the text of the
+// playlist, which would be kept as long.
+func copied(r hls.DateRange) hls.DateRange {
+	r.ID, r.Class, r.Cue = strings.Clone(r.ID), strings.Clone(r.Class), strings.Clone(r.Cue)
+	r.Other = slices.Clone(r.Other)
+	for i := range r.Other {
+		r.Other[i] = strings.Clone(r.Other[i])
+	}
+	return r
 }
 
 // maxRanges is how many date ranges of a playlist are kept, the first ones: all

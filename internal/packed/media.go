@@ -42,7 +42,7 @@ func NewMedia(m *hls.Media) *Media {
 		Times: newTimes(len(m.Segments), func(i int) Length {
 			return Length{m.Segments[i].Duration, m.Segments[i].DurationText}
 		}),
-		URIs: newTexts(len(m.Segments), func(i int) string { return m.Segments[i].URI }),
+		URIs: newTexts(len(m.Segments), func(dst []byte, i int) []byte { return append(dst, m.Segments[i].URI...) }),
 	}
 	var dropped int
 	if p.Ranges, dropped = newDateRanges(m); dropped > 0 {
@@ -60,11 +60,11 @@ func NewMedia(m *hls.Media) *Media {
 			p.Breaks = append(p.Breaks, i)
 		}
 		p.addCues(i, s.Cues)
-		tagged = tagged || len(appendTags(nil, s)) > 0
+		tagged = tagged || hasTags(s)
 	}
 	p.addCues(len(m.Segments), m.TailCues)
 	if tagged {
-		p.Tags = newTexts(len(m.Segments), func(i int) string { return string(appendTags(nil, &m.Segments[i])) })
+		p.Tags = newTexts(len(m.Segments), func(dst []byte, i int) []byte { return appendTags(dst, &m.Segments[i]) })
 	}
 	p.addScopes(m)
 	return p
@@ -79,6 +79,8 @@ func (m *Media) addCues(i int, lines []string) {
 	}
 	m.Cues[i] = strings.Join(lines, "\n") + "\n"
 }
+
+func hasTags(s *hls.Segment) bool { return s.Range.Length > 0 || s.Bitrate > 0 || s.Gap }
 
 // appendTags writes the tags of a segment alone that stand between its EXTINF
 // and its URI.
@@ -118,7 +120,7 @@ func (m *Media) addScopes(media *hls.Media) {
 		return
 	}
 	m.ScopeFrom = slices.Clip(m.ScopeFrom)
-	m.Scopes = newTexts(len(texts), func(i int) string { return texts[i] })
+	m.Scopes = newTexts(len(texts), func(dst []byte, i int) []byte { return append(dst, texts[i]...) })
 }
 
 // Scope is what must be in force before a segment, as tags with their newlines.

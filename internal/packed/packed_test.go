@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -251,5 +252,37 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 	if _, err := packed.Unmarshal(data[:len(data)/2]); err == nil {
 		t.Error("half of it is accepted")
+	}
+}
+
+// TestNothingPinned: what is kept for hours shares no memory with the text that
+// it was made of.
+func TestNothingPinned(t *testing.T) {
+	const size = 16 << 20
+	var p *packed.Media
+	used := func() uint64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := used()
+	func() {
+		comments := strings.Repeat("#"+strings.Repeat("x", 1<<10)+"\n", size>>10)
+		body := "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"https://key.example/k\",IV=0x12,KEYFORMAT=\"identity\"\n#EXT-X-MAP:URI=\"https://vod.example/i.mp4\"\n" +
+			"#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n" +
+			"#EXT-X-DATERANGE:ID=\"a\",CLASS=\"class\",CUE=\"ONCE\",START-DATE=\"2026-01-01T00:00:01Z\",SCTE35-OUT=0xFC,X-A=\"b\"\n" +
+			"#EXT-X-CUE-OUT:30\n#EXTINF:4.000,\nhttps://cdn.example/a.ts\n" + comments + "#EXT-X-GAP\n#EXTINF:4,\nb.ts\n#EXT-X-CUE-IN\n"
+		m, err := hls.ParseMedia("https://vod.example/film/v.m3u8", []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = packed.NewMedia(m)
+	}()
+	if after := used(); after > before+size/4 {
+		t.Errorf("%d bytes are kept", after-before)
+	}
+	if len(p.Ranges) != 1 || len(p.Cues) != 2 {
+		t.Errorf("it is not what it was made of: %+v", p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/bits"
 	"slices"
 )
 
@@ -32,21 +33,21 @@ type Texts struct {
 	at []uint32 // where the records of every block-th text begin
 }
 
-// newTexts packs as many texts as there are.
-func newTexts(n int, text func(i int) string) *Texts {
-	first := text(0)
-	t := &Texts{Count: n, First: []byte(first), at: make([]uint32, 0, n/block+1)}
-	before := first
+// newTexts packs as many texts as there are; text appends one of them.
+func newTexts(n int, text func(dst []byte, i int) []byte) *Texts {
+	t := &Texts{Count: n, First: text([]byte{}, 0), at: make([]uint32, 0, n/block+1)}
+	data := make([]byte, 0, 8*n)
+	var before, now []byte
 	for i := range n {
-		now := text(i)
+		now = text(now[:0], i)
 		if i%block == 0 {
-			t.at = append(t.at, uint32(len(t.Data)))
-			before = first
+			t.at = append(t.at, uint32(len(data)))
+			before = append(before[:0], t.First...)
 		}
-		t.Data = appendRecord(t.Data, before, now)
-		before = now
+		data = appendRecord(data, before, now)
+		before, now = now, before
 	}
-	t.Data = bytes.Clone(t.Data) // without what append has reserved
+	t.Data = bytes.Clone(data) // without what is reserved
 	return t
 }
 
@@ -84,11 +85,9 @@ func (t *Texts) restore() error {
 // apart is how many equal bytes end a run of those that differ.
 const apart = 4
 
-func appendRecord(dst []byte, before, text string) []byte {
+func appendRecord(dst, before, text []byte) []byte {
 	if len(before) != len(text) {
-		prefix := 0
-		for most := min(len(before), len(text)); prefix < most && before[prefix] == text[prefix]; prefix++ {
-		}
+		prefix := equalBytes(before, text)
 		suffix := 0
 		for most := min(len(before), len(text)) - prefix; suffix < most && before[len(before)-1-suffix] == text[len(text)-1-suffix]; suffix++ {
 		}
@@ -120,13 +119,24 @@ func appendRecord(dst []byte, before, text string) []byte {
 	return slices.Replace(dst, head, head+1, binary.AppendUvarint(nil, runs<<1)...)
 }
 
+// equalBytes returns how many bytes of the beginning are equal.
+func equalBytes(a, b []byte) int {
+	n := 0
+	for ; len(a)-n >= 8 && len(b)-n >= 8; n += 8 {
+		if differ := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); differ != 0 {
+			return n + bits.TrailingZeros64(differ)/8
+		}
+	}
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
 // nextRun returns the next run of bytes from an index on in which two texts of
 // one length differ; end is 0 if there is none.
-func nextRun(before, text string, from int) (begin, end int) {
-	for begin = from; len(text)-begin >= 8 && before[begin:begin+8] == text[begin:begin+8]; begin += 8 {
-	}
-	for ; begin < len(text) && before[begin] == text[begin]; begin++ {
-	}
+func nextRun(before, text []byte, from int) (begin, end int) {
+	begin = from + equalBytes(before[from:], text[from:])
 	for i := begin; i < len(text) && (end == 0 || i < end+apart); i++ {
 		if before[i] != text[i] {
 			end = i + 1
@@ -137,26 +147,22 @@ func nextRun(before, text string, from int) (begin, end int) {
 
 // hexFits says whether a run has hexadecimal digits where the text before has
 // them, and the same as that everywhere else.
-func hexFits(before, run string) bool {
-	for i := range run {
-		if _, was := nibble(before[i]); !was {
-			if run[i] != before[i] {
-				return false
-			}
-		} else if _, is := nibble(run[i]); !is {
+func hexFits(before, run []byte) bool {
+	for i, c := range before {
+		if isHex[c] && !isHex[run[i]] || !isHex[c] && run[i] != c {
 			return false
 		}
 	}
 	return true
 }
 
-func appendNibbles(dst []byte, before, run string) []byte {
+func appendNibbles(dst, before, run []byte) []byte {
 	half := false
-	for i := range run {
-		if _, was := nibble(before[i]); !was {
+	for i, c := range before {
+		if !isHex[c] {
 			continue
 		}
-		n, _ := nibble(run[i])
+		n := nibble(run[i])
 		if half {
 			dst[len(dst)-1] |= n
 		} else {
@@ -169,15 +175,20 @@ func appendNibbles(dst []byte, before, run string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// nibble returns the value of a hexadecimal digit in lower case.
-func nibble(c byte) (n byte, ok bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
+// isHex has the hexadecimal digits in lower case.
+var isHex = func() (set [256]bool) {
+	for _, c := range []byte(hexDigits) {
+		set[c] = true
 	}
-	return 0, false
+	return set
+}()
+
+// nibble returns the value of a hexadecimal digit in lower case.
+func nibble(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c - 'a' + 10
 }
 
 // readRecord turns the text before into the text of the record that data begins
@@ -233,8 +244,8 @@ func readRecord(text, data []byte) (next, rest []byte, ok bool) {
 
 func readNibbles(run, data []byte) (rest []byte, ok bool) {
 	digits := 0
-	for i := range run {
-		if _, was := nibble(run[i]); !was {
+	for i, c := range run {
+		if !isHex[c] {
 			continue
 		}
 		if digits/2 >= len(data) {

@@ -26,7 +26,7 @@ func FuzzTexts(f *testing.F) {
 	f.Add(uuids.String())
 	f.Fuzz(func(t *testing.T, text string) {
 		want := strings.Split(text, "\n")
-		packed := newTexts(len(want), func(i int) string { return want[i] })
+		packed := newTexts(len(want), func(dst []byte, i int) []byte { return append(dst, want[i]...) })
 		stored := &Texts{Count: packed.Count, First: packed.First, Data: packed.Data}
 		if err := stored.restore(); err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func FuzzTexts(f *testing.F) {
 
 // FuzzRestore: no stored bytes make reading fail once they were accepted.
 func FuzzRestore(f *testing.F) {
-	good := newTexts(3, func(i int) string { return []string{"a-08", "a-09", "b-10x"}[i] })
+	good := newTexts(3, func(dst []byte, i int) []byte { return append(dst, []string{"a-08", "a-09", "b-10x"}[i]...) })
 	f.Add(good.Count, good.First, good.Data)
 	f.Add(40, []byte("aaaa"), bytes.Repeat([]byte{2, 1, 3, 0x7f}, 40))
 	f.Add(1, []byte("aaaa"), []byte{3, 9, 9})
@@ -91,7 +91,7 @@ func TestTextSizes(t *testing.T) {
 		}},
 	} {
 		const n = 1800
-		texts := newTexts(n, test.text)
+		texts := newTexts(n, func(dst []byte, i int) []byte { return append(dst, test.text(i)...) })
 		if size := float64(len(texts.Data)+4*len(texts.at)) / n; size > test.most {
 			t.Errorf("%s: %.1f bytes, want %.1f at most", test.name, size, test.most)
 		}

@@ -2,6 +2,7 @@ package packed
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -38,12 +39,16 @@ func newTimes(n int, at func(i int) Length) Times {
 	index, known := make([]int, n), make(map[Length]int)
 	for i := range index {
 		l := at(i)
-		k, ok := known[l]
-		if !ok {
-			k = len(t.Lengths)
-			l.Digits = strings.Clone(l.Digits) // else the whole line would be kept
-			known[l] = k
-			t.Lengths = append(t.Lengths, l)
+		// Most playlists have a few lengths only: no need to hash those.
+		k := slices.Index(t.Lengths[:min(len(t.Lengths), 4)], l)
+		if k < 0 {
+			var ok bool
+			if k, ok = known[l]; !ok {
+				k = len(t.Lengths)
+				l.Digits = strings.Clone(l.Digits) // else the whole playlist would be kept
+				known[l] = k
+				t.Lengths = append(t.Lengths, l)
+			}
 		}
 		index[i] = k
 	}

@@ -27,23 +27,23 @@ const Segment = 4 * time.Second
 // no network. Its playlists have been made before the first request.
 type Origin struct {
 	segments int
-	files    map[string][]byte // by file name, with nameMark for the film's name
+	files    map[string][][]byte // by file name; the film's name belongs between the parts
 }
 
-// nameMark stands for the name of the film in Origin.files.
+// nameMark stands for the name of the film until a playlist is taken apart.
 const nameMark = "@NAME@"
 
 // New returns an origin of films that last so long, 4 s a segment.
 func New(length time.Duration) *Origin {
-	o := &Origin{segments: int(length / Segment), files: make(map[string][]byte)}
+	o := &Origin{segments: int(length / Segment), files: make(map[string][][]byte)}
 	var wait sync.WaitGroup
 	for i, t := range tracks {
-		body := new([]byte)
-		wait.Go(func() { *body = o.media(t, i) })
-		defer func() { o.files[t.name+".m3u8"] = *body }()
+		parts := new([][]byte)
+		wait.Go(func() { *parts = bytes.Split(o.media(t, i), []byte(nameMark)) })
+		defer func() { o.files[t.name+".m3u8"] = *parts }()
 	}
 	wait.Wait()
-	o.files[multivariant] = master()
+	o.files[multivariant] = [][]byte{master()}
 	return o
 }
 
@@ -82,7 +82,7 @@ func (o *Origin) Presentation(name string) (*hls.Presentation, error) {
 }
 
 func (o *Origin) file(name, file string) []byte {
-	return bytes.ReplaceAll(o.files[file], []byte(nameMark), []byte(name))
+	return bytes.Join(o.files[file], []byte(name))
 }
 
 func (o *Origin) find(path string) []byte {
