@@ -93,14 +93,20 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if !o.AllowRemote {
 		dialer.Control = loopbackOnly
 	}
-	return run(ctx, o, dialer.DialContext)
+	pause, done, err := newPause()
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := run(ctx, o, dialer.DialContext, pause)
+	return report, errors.Join(err, done())
 }
 
 type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// run is Run with complete options over any network.
-func run(ctx context.Context, o Options, dial dial) (Report, error) {
-	l := &load{Options: o, dial: dial, recorder: newRecorder(), parsed: newParsed()}
+// run is Run with complete options over any network; pause is time.Sleep or a
+// better one.
+func run(ctx context.Context, o Options, dial dial, pause func(time.Duration)) (Report, error) {
+	l := &load{Options: o, dial: dial, pause: pause, recorder: newRecorder(), parsed: newParsed()}
 	first, err := l.multivariant(o.Channels[0])
 	if err != nil {
 		return Report{}, err
@@ -127,6 +133,7 @@ type load struct {
 	Options
 	*recorder
 	dial   dial
+	pause  func(time.Duration) // of constant
 	parsed *parsed
 
 	begun, until time.Time // no request begins later

@@ -1,10 +1,12 @@
 package load
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -104,7 +106,7 @@ func under(t *testing.T, s *server, change func(*Options)) (r Report) {
 		}
 		time.Sleep(500 * time.Millisecond) // between two changes
 		var err error
-		if r, err = run(t.Context(), o, p.dial); err != nil {
+		if r, err = run(t.Context(), o, p.dial, time.Sleep); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -285,5 +287,62 @@ func TestParse(t *testing.T) {
 		if got := attribute(`A=1,B="x=1,y", D=z`, name); got != want {
 			t.Errorf("%s is %q", name, got)
 		}
+	}
+}
+
+// Answers are read as net/http reads them.
+func TestAnswer(t *testing.T) {
+	for _, text := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"a\"\r\nX-Cache-Status: HIT\r\n\r\n#EXTM3U",
+		"HTTP/1.1 200 OK\r\ncontent-length:5\r\netag: \"a\"\r\nconnection: Close\r\ncontent-encoding: gzip\r\n\r\n#EXTM3U",
+		"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\nHTTP/1.1",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n#EX\r\n4\r\nTM3U\r\n0\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\nuntil it is closed",
+		"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n#",
+		"HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 5000) + "\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 20", "",
+	} {
+		c := conn{in: bufio.NewReader(strings.NewReader(text))}
+		a, err := c.read()
+		var body []byte
+		r, wantErr := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
+		if wantErr == nil {
+			body, wantErr = io.ReadAll(r.Body)
+		}
+		if err != nil || wantErr != nil {
+			if (err == nil) != (wantErr == nil) {
+				t.Errorf("%q: %v, not %v", text, err, wantErr)
+			}
+			continue
+		}
+		h := r.Header
+		want := answer{
+			status: r.StatusCode, tag: h.Get("ETag"), cache: h.Get("X-Cache-Status"), gzip: h.Get("Content-Encoding") == "gzip",
+			close: r.Close, body: body, length: a.length,
+		}
+		if fmt.Sprintf("%+v", a) != fmt.Sprintf("%+v", want) {
+			t.Errorf("%q is read as %+v, not %+v", text, a, want)
+		}
+	}
+}
+
+// The pauses of a constant rate are not shorter than they should be.
+func TestPause(t *testing.T) {
+	pause, done, err := newPause()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []time.Duration{time.Nanosecond, 200 * time.Microsecond, 5 * time.Millisecond} {
+		begun := time.Now()
+		pause(d)
+		if took := time.Since(begun); took < d {
+			t.Errorf("%s took %s", d, took)
+		}
+	}
+	if err := done(); err != nil {
+		t.Error(err)
 	}
 }

@@ -46,7 +46,7 @@ func (p *player) play(ctx context.Context, begin time.Time) {
 // none if that failed.
 func (p *player) choose(ctx context.Context) []*track {
 	sent := time.Now()
-	a, err := p.conn.get(ctx, p.multivariant, "")
+	a, err := p.conn.get(ctx, p.target(p.multivariant), "")
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (p *player) choose(ctx context.Context) []*track {
 	if err != nil || a.status != 200 {
 		return nil
 	}
-	list, _, err := p.parsed.read(a.body, a.header.Get("Content-Encoding") == "gzip")
+	list, _, err := p.parsed.read(a.body, a.gzip)
 	if err != nil || len(list.variants) == 0 {
 		p.failed("no multivariant playlist")
 		return nil
@@ -71,7 +71,7 @@ func (p *player) choose(ctx context.Context) []*track {
 			p.failed("no URL in a multivariant playlist")
 			return nil
 		}
-		tracks = append(tracks, &track{run: p.load, url: u, due: time.Now()})
+		tracks = append(tracks, p.track(u))
 	}
 	return tracks
 }
@@ -79,13 +79,18 @@ func (p *player) choose(ctx context.Context) []*track {
 // track is a media playlist as one player sees it.
 type track struct {
 	run      *load
-	url      *url.URL
+	target   target
 	due      time.Time // when it is to be read again
 	tag      string    // of the last answer
 	seen     *playlist
 	hash     uint64
 	changed  time.Time // when seen was seen first
 	failures int       // in a row
+}
+
+// track returns a track that is due at once.
+func (l *load) track(u *url.URL) *track {
+	return &track{run: l, target: l.target(u), due: time.Now()}
 }
 
 // reload reads the playlist; the answer is counted from an instant on.
@@ -95,7 +100,7 @@ func (t *track) reload(ctx context.Context, c *conn, from time.Time) {
 	if l.Conditional {
 		tag = t.tag
 	}
-	a, err := c.get(ctx, t.url, tag)
+	a, err := c.get(ctx, t.target, tag)
 	if ctx.Err() != nil {
 		return
 	}
@@ -105,16 +110,17 @@ func (t *track) reload(ctx context.Context, c *conn, from time.Time) {
 		what = notModified
 	}
 	l.answered(what, a, err, now.Sub(from))
+	l.served.add(now.Sub(sent))
 	list, hash := t.seen, t.hash
 	switch {
 	case err == nil && a.status == 304 && t.seen != nil:
 	case err == nil && a.status == 200:
-		if list, hash, err = l.parsed.read(a.body, a.header.Get("Content-Encoding") == "gzip"); err != nil || list.target == 0 {
+		if list, hash, err = l.parsed.read(a.body, a.gzip); err != nil || list.target == 0 {
 			l.failed("no media playlist")
 			t.fail(sent)
 			return
 		}
-		t.tag = a.header.Get("ETag")
+		t.tag = a.tag
 	default:
 		t.fail(sent)
 		return
@@ -141,7 +147,7 @@ func (t *track) judge(list *playlist, hash uint64, now time.Time) {
 		l.age.add(age)
 		if age > list.target+l.Slack {
 			l.late.Add(1)
-			l.example("late", fmt.Sprintf("%s at %s: its last segment ended %s before", t.url, now.UTC().Format(time.RFC3339Nano), age))
+			l.example("late", fmt.Sprintf("%s at %s: its last segment ended %s before", t.target.url, now.UTC().Format(time.RFC3339Nano), age))
 		}
 	}
 	if t.seen == nil {
@@ -149,11 +155,11 @@ func (t *track) judge(list *playlist, hash uint64, now time.Time) {
 	}
 	if hash == t.hash && !list.ended && now.Sub(t.changed) > list.target*3/2 {
 		l.stale.Add(1)
-		l.example("stale", fmt.Sprintf("%s at %s: the same for %s", t.url, now.UTC().Format(time.RFC3339Nano), now.Sub(t.changed)))
+		l.example("stale", fmt.Sprintf("%s at %s: the same for %s", t.target.url, now.UTC().Format(time.RFC3339Nano), now.Sub(t.changed)))
 	}
 	if list.sequence < t.seen.sequence || list.breaks < t.seen.breaks {
 		l.backward.Add(1)
-		l.example("backward", fmt.Sprintf("%s at %s: from %d/%d to %d/%d", t.url, now.UTC().Format(time.RFC3339Nano),
+		l.example("backward", fmt.Sprintf("%s at %s: from %d/%d to %d/%d", t.target.url, now.UTC().Format(time.RFC3339Nano),
 			t.seen.sequence, t.seen.breaks, list.sequence, list.breaks))
 	}
 }

@@ -12,8 +12,12 @@ import (
 
 var errNothingThere = errors.New("no channel has a playlist")
 
+// mostDue is how many requests a connection may be behind before the others are
+// held up as well: the server stands still then.
+const mostDue = 1000
+
 // constant sends requests for the media playlists of all channels at a constant
-// rate, in turn over all connections.
+// rate, in turn over all connections. One goroutine keeps the time for all.
 func (l *load) constant(ctx context.Context) error {
 	urls, err := l.mediaPlaylists(ctx)
 	if err != nil {
@@ -22,30 +26,50 @@ func (l *load) constant(ctx context.Context) error {
 	// What it took to wake the channels does not count.
 	l.recorder, l.begun = newRecorder(), time.Now()
 	l.until = l.begun.Add(l.For)
-	interval := time.Duration(float64(time.Second) / l.Rate)
 	group, ctx := errgroup.WithContext(ctx)
-	for k := range l.Players {
-		var tracks []*track
-		for i := k; i < len(urls); i += l.Players {
-			tracks = append(tracks, &track{run: l, url: urls[i]})
-		}
-		if len(tracks) == 0 {
-			tracks = []*track{{run: l, url: urls[k%len(urls)]}}
+	due := make([]chan time.Time, l.Players) // of each connection
+	for k := range due {
+		due[k] = make(chan time.Time, mostDue)
+		tracks := []*track{l.track(urls[k%len(urls)])}
+		for i := k + l.Players; i < len(urls); i += l.Players {
+			tracks = append(tracks, l.track(urls[i]))
 		}
 		group.Go(func() error {
-			c := newConn(l)
-			defer c.close()
-			for n := k; ; n += l.Players {
-				due := l.begun.Add(interval * time.Duration(n))
-				if !due.Before(l.until) || !l.sleep(ctx, due) {
-					return nil
-				}
-				l.behind.add(time.Since(due))
-				tracks[n/l.Players%len(tracks)].reload(ctx, c, due)
-			}
+			l.take(ctx, tracks, due[k])
+			return nil
 		})
 	}
+	interval := time.Duration(float64(time.Second) / l.Rate)
+	for n := 0; ; n++ {
+		at := l.begun.Add(interval * time.Duration(n))
+		if !at.Before(l.until) || ctx.Err() != nil {
+			break
+		}
+		if wait := time.Until(at); wait > 0 {
+			l.pause(wait)
+		}
+		due[n%len(due)] <- at
+	}
+	for _, c := range due {
+		close(c)
+	}
 	return group.Wait()
+}
+
+// take sends requests for tracks in turn when they are due, over one connection.
+func (l *load) take(ctx context.Context, tracks []*track, due <-chan time.Time) {
+	c := newConn(l)
+	defer c.close()
+	next := 0
+	for at := range due {
+		now := time.Now()
+		if ctx.Err() != nil || !now.Before(l.until) {
+			continue
+		}
+		l.behind.add(now.Sub(at))
+		tracks[next%len(tracks)].reload(ctx, c, at)
+		next++
+	}
 }
 
 // mediaPlaylists returns the URLs of all media playlists of all channels, mixed.
@@ -60,7 +84,7 @@ func (l *load) mediaPlaylists(ctx context.Context) ([]*url.URL, error) {
 		}
 		p.multivariant = u
 		for _, t := range p.choose(ctx) {
-			urls = append(urls, t.url)
+			urls = append(urls, t.target.url)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err

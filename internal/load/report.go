@@ -39,6 +39,10 @@ type Report struct {
 	// Behind is how late requests were sent at a constant rate: what of Latency
 	// is the client's own.
 	Behind Quantiles `json:"behind"`
+	// Served is how long media playlists took from the instant at which they
+	// were really asked for. At a constant rate it is Latency without what the
+	// client was behind, and says too little of a server that stands still.
+	Served Quantiles `json:"served"`
 
 	// Age is how long before an answer the newest segment in it had ended.
 	Age Quantiles `json:"age"`
@@ -102,7 +106,7 @@ func (r Report) Write(w io.Writer) error {
 	for _, q := range []struct {
 		name string
 		Quantiles
-	}{{"latency", r.Latency}, {"  multi", r.Multivariant}, {"  media", r.Media}, {"  304", r.NotModified}, {"behind", r.Behind}, {"age", r.Age}} {
+	}{{"latency", r.Latency}, {"  multi", r.Multivariant}, {"  media", r.Media}, {"  304", r.NotModified}, {"behind", r.Behind}, {"served", r.Served}, {"age", r.Age}} {
 		if q.Count > 0 {
 			fmt.Fprintf(&b, "%-10s p50 %.2f  p90 %.2f  p99 %.2f  p999 %.2f  max %.2f ms\n", q.name, q.P50, q.P90, q.P99, q.P999, q.Max)
 		}
@@ -141,13 +145,13 @@ const (
 
 // recorder counts while a load runs.
 type recorder struct {
-	latency               [whats]histogram
-	all, behind, age      histogram
-	bytes                 atomic.Int64
-	late, stale, backward atomic.Int64
+	latency                  [whats]histogram
+	all, behind, served, age histogram
+	bytes                    atomic.Int64
+	late, stale, backward    atomic.Int64
 
 	mu       sync.Mutex
-	statuses map[string]int64 // guarded by mu, as all that follows
+	statuses map[int]int64 // guarded by mu, as all that follows
 	errors   map[string]int64
 	cache    map[string]int64
 	examples map[string]string
@@ -155,7 +159,7 @@ type recorder struct {
 
 func newRecorder() *recorder {
 	return &recorder{
-		statuses: make(map[string]int64), errors: make(map[string]int64),
+		statuses: make(map[int]int64), errors: make(map[string]int64),
 		cache: make(map[string]int64), examples: make(map[string]string),
 	}
 }
@@ -170,15 +174,14 @@ func (r *recorder) answered(w what, a answer, err error, took time.Duration) {
 	r.all.add(took)
 	r.latency[w].add(took)
 	r.bytes.Add(int64(len(a.body)))
-	status, cache := strconv.Itoa(a.status), a.header.Get("X-Cache-Status")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.statuses[status]++
-	if cache != "" {
-		r.cache[cache]++
+	r.statuses[a.status]++
+	if a.cache != "" {
+		r.cache[a.cache]++
 	}
 	if a.status != 200 && a.status != 304 {
-		r.errors["status "+status]++
+		r.errors["status "+strconv.Itoa(a.status)]++
 	}
 }
 
@@ -201,14 +204,18 @@ func (l *load) report() Report {
 	r := Report{
 		Base: l.Base, Channels: len(l.Channels), Players: l.Players, Rate: l.Rate, Begun: l.begun.UTC(),
 		Seconds: time.Since(l.begun).Seconds(), Bytes: l.bytes.Load(),
-		Latency: l.all.quantiles(), Behind: l.behind.quantiles(), Age: l.age.quantiles(),
+		Latency: l.all.quantiles(), Behind: l.behind.quantiles(), Served: l.served.quantiles(), Age: l.age.quantiles(),
 		Multivariant: l.latency[multivariantPlaylist].quantiles(), Media: l.latency[mediaPlaylist].quantiles(),
 		NotModified: l.latency[notModified].quantiles(),
 		Late:        l.late.Load(), Stale: l.stale.Load(), Backward: l.backward.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.Status, r.Errors, r.Cache, r.Examples = l.statuses, l.errors, l.cache, l.examples
+	r.Status = make(map[string]int64)
+	for status, n := range l.statuses {
+		r.Status[strconv.Itoa(status)] = n
+	}
+	r.Errors, r.Cache, r.Examples = l.errors, l.cache, l.examples
 	r.Requests = r.Latency.Count
 	r.PerSecond = float64(r.Requests) / r.Seconds
 	return r

@@ -127,9 +127,10 @@ func benchWork(ctx context.Context, o Options) (*Result, error) {
 		scale                float64
 		what                 string
 	}{
-		{"internal/timeline", "BenchmarkAppendPlaylist", "0.5s", "ns/op", 1e-3, "media playlist written after a change, µs"},
-		{"internal/timeline", "BenchmarkNextChange", "0.5s", "ns/op", 1e-3, "when it changes next, µs"},
-		{"internal/timeline", "BenchmarkPlan", "0.5s", "ns/op", 1e-3, "next cut planned, µs"},
+		{"internal/timeline", "BenchmarkRender/window=30s/segments=1800/cuts=10", "0.5s", "ns/op", 1e-3, "media playlist of 30 s written after a change, µs"},
+		{"internal/timeline", "BenchmarkRender/window=5m0s/segments=1800/cuts=10", "0.5s", "ns/op", 1e-3, "one of 5 minutes, µs"},
+		{"internal/timeline", "BenchmarkRender/window=30s/segments=20000/cuts=1000", "0.5s", "ns/op", 1e-3, "of 30 s from a film of 22 hours after 1,000 cuts, µs"},
+		{"internal/timeline", "BenchmarkPlan/segments=1800/cuts=10", "0.5s", "ns/op", 1e-3, "next cut planned, µs"},
 		{"internal/playout", "BenchmarkLoad", "5x", "cpu-ms/op", 1, "film loaded, ms of CPU"},
 		{"internal/playout", "BenchmarkAssetMemory", "1x", "kB/asset", 1, "film kept, all its tracks, kB"},
 		{"internal/playout", "BenchmarkDormantChannel", "1x", "B/channel", 1, "channel that nobody watches, bytes"},
