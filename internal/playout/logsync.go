@@ -59,8 +59,8 @@ type logSync struct {
 	floor     playlog.Numbers  // above what was published of a log that is no more
 	pending   []timeline.Entry // on air and not known to be in the log: made while the store was away
 	diverging bool             // the log has another history, and a rebase is under way
-	// due is a cut that the log could not be told of in time. It is what
-	// airs, unless the log turns out to have another.
+	// due is a cut of which the log is being told, or could not be in time. It is
+	// what airs, unless the log turns out to have another.
 	due    *timeline.Planned
 	jumps  int                        // of store time, that were followed
 	frozen map[string]time.Time       // when, by digest, it was kept beside the log
@@ -110,10 +110,14 @@ func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
 	return page, err
 }
 
-// patience is how long a request to the log may take.
+// patience is how long a request to the log may take. A cut that is due must be
+// on air in time, with or without it.
 func (r *runner) patience() time.Duration {
 	if r.failures >= 2 {
 		return shortTimeout
+	}
+	if r.due != nil {
+		return min(max(r.due.Start.Add(-lastMoment).Sub(r.e.Now()), shortTimeout), logTimeout)
 	}
 	return logTimeout
 }

@@ -69,6 +69,13 @@ func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cu
 	return w.Log.Append(ctx, channel, id, cuts)
 }
 
+func (w *wire) Freeze(ctx context.Context, channel, id, digest string, data []byte) error {
+	if err := w.isCut(ctx, false); err != nil {
+		return err
+	}
+	return w.Log.Freeze(ctx, channel, id, digest, data)
+}
+
 func (w *wire) Heads(ctx context.Context) (playlog.Heads, error) {
 	if err := w.isCut(ctx, false); err != nil {
 		return playlog.Heads{}, err
@@ -1174,6 +1181,55 @@ func TestEventsAirWhileTheLogHangs(t *testing.T) {
 			t.Errorf("%d of 19 events were on air at their time", onTime)
 		}
 	})
+}
+
+// TestLogHangsForAWhile: where the lead is short, requests that are not answered
+// must not keep an engine from putting on air what all have planned.
+func TestLogHangsForAWhile(t *testing.T) {
+	for seed := range uint64(10) {
+		inBubble(t, func(t *testing.T) {
+			c := newCluster(t)
+			defer c.close()
+			c.log = playlog.NewMemory(4 * time.Second)
+			rng := rand.New(rand.NewPCG(seed, 31))
+			c.set(func() {
+				for at := time.Duration(0); at < 5*time.Minute; {
+					name := fmt.Sprintf("asset%d", len(c.events["one"])) // each is frozen anew
+					p := muxed(name, slices.Repeat([]string{"1.9"}, 5)...)
+					c.assets[p.URL] = p
+					length := time.Duration(4000+rng.IntN(7000)) * time.Millisecond
+					c.events["one"] = append(c.events["one"], event(name, at, length))
+					at += length
+				}
+			})
+			c.replicas = make([]*replica, 3)
+			for i := range c.replicas {
+				c.launch(i, 0)
+				time.Sleep(time.Duration(rng.IntN(2000)) * time.Millisecond)
+			}
+			c.watch(20 * time.Second)
+			for range 12 {
+				time.Sleep(time.Duration(rng.IntN(1000)) * time.Millisecond)
+				c.hang(true)
+				c.watch(6 * time.Second)
+				c.hang(false)
+				c.watch(time.Duration(3+rng.IntN(8)) * time.Second)
+			}
+			c.same()
+			if n := c.rebases(); n != 0 {
+				t.Errorf("seed %d: %d rebases, want none", seed, n)
+			}
+		})
+	}
+}
+
+// hang lets no request to the log of any replica be answered.
+func (c *cluster) hang(yes bool) {
+	for _, r := range c.replicas {
+		r.wire.mu.Lock()
+		r.wire.cut, r.wire.hang = yes, yes
+		r.wire.mu.Unlock()
+	}
 }
 
 // TestReplacedTracksAreInTheLog: an engine that was started after the channel

@@ -86,6 +86,7 @@ func newRunner(c *channel) *runner {
 func (r *runner) step(ctx context.Context) time.Duration {
 	r.look()
 	r.retry = time.Time{}
+	begun := r.e.Now()
 	var next time.Time
 	if r.tl != nil {
 		next = r.sync(ctx)
@@ -102,7 +103,7 @@ func (r *runner) step(ctx context.Context) time.Duration {
 		if until := r.preload(ctx); !until.IsZero() {
 			next = earlier(next, until)
 		} else {
-			next = earlier(next, r.plan(ctx))
+			next = earlier(next, r.plan(ctx, begun))
 		}
 	}
 	r.tell()
@@ -584,13 +585,20 @@ func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) 
 }
 
 // plan commits what is due and returns when something will be; zero: nothing
-// until the schedule changes.
-func (r *runner) plan(ctx context.Context) time.Time {
+// until the schedule changes. Where the log has not answered since the step
+// has begun, that is when it is planned: what became due meanwhile would be
+// too late now, and a later cut another one than that of engines which did not
+// ask just then.
+func (r *runner) plan(ctx context.Context, begun time.Time) time.Time {
 	for {
 		now := r.e.Now()
 		planned := r.due
 		if planned == nil {
-			next, ok := r.tl.Plan(r.input(ctx, now))
+			at := now
+			if r.failures > 0 && now.After(begun) {
+				at = begun
+			}
+			next, ok := r.tl.Plan(r.input(ctx, at))
 			if !ok {
 				return time.Time{}
 			}
@@ -598,6 +606,7 @@ func (r *runner) plan(ctx context.Context) time.Time {
 				return next.Commit
 			}
 			planned = &next
+			r.due = planned // which bounds how long the log is waited for
 		}
 		planned.Previous = r.head().digest
 		before := r.tl.Last()
