@@ -113,6 +113,12 @@ func knownTag(lines []string, doc *playout.Document, selected []string) []string
 // acceptsGzip says whether Accept-Encoding allows gzip and does not prefer
 // that there be no encoding (RFC 9110 12.5.3).
 func acceptsGzip(lines []string) bool {
+	if len(lines) == 1 {
+		switch lines[0] {
+		case "gzip", "gzip, deflate", "gzip, deflate, br", "gzip, deflate, br, zstd": // as nearly all have it
+			return true
+		}
+	}
 	gzip, identity, others := -1, 0, 0 // in thousandths; -1: not named
 	for _, list := range lines {
 		for list != "" {
