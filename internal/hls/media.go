@@ -3,7 +3,6 @@ package hls
 import (
 	"bytes"
 	"math"
-	"strings"
 	"time"
 )
 
@@ -71,6 +70,8 @@ type mediaParser struct {
 
 	segment  *Segment // the last one: what the tags since the last URI line made of it
 	implicit bool     // its byte range has no offset of its own
+
+	resource, resourceURI string // the last URI line of a byte range, and what it resolved to
 
 	keys    []Key // in force; never changed in place, segments share it
 	init    *Map  // in force
@@ -184,15 +185,9 @@ func (p *mediaParser) inf(inf *extinf) *Error {
 // uri ends a segment.
 func (p *mediaParser) uri(line string, _ int) *Error {
 	s := p.segment
-	var ok bool
-	if s.URI, ok = p.resolver.short(line); !ok { // no variables in what is short
-		ref, e := p.vars.expand(line)
-		if e != nil {
-			return e
-		}
-		if s.URI, e = p.resolver.http(ref); e != nil {
-			return e
-		}
+	var e *Error
+	if s.URI, e = p.resolve(line); e != nil {
+		return e
 	}
 	if p.implicit {
 		// Draft 4.4.4.2: it continues the range of the previous segment,
@@ -216,6 +211,25 @@ func (p *mediaParser) uri(line string, _ int) *Error {
 	}
 	p.begin()
 	return nil
+}
+
+// resolve makes a URI line absolute.
+func (p *mediaParser) resolve(line string) (uri string, e *Error) {
+	ranged := p.segment.Range.Length > 0
+	if ranged && line == p.resource {
+		return p.resourceURI, nil
+	}
+	if uri, ok := p.resolver.short(line); ok { // it has no variables
+		if ranged {
+			p.resource, p.resourceURI = line, uri
+		}
+		return uri, nil
+	}
+	ref, e := p.vars.expand(line)
+	if e != nil {
+		return "", e
+	}
+	return p.resolver.http(ref)
 }
 
 // begin makes room for the next segment.
@@ -386,7 +400,8 @@ func (p *mediaParser) finish() *Error {
 
 // parseByteRange reads "length" or "length@offset" (draft 4.4.4.2).
 func parseByteRange(s string) (r ByteRange, explicit, ok bool) {
-	length, offset, explicit := strings.Cut(s, "@")
+	length, offset := cut(s, '@')
+	explicit = len(length) < len(s)
 	if r.Length, ok = parseInteger(length); !ok || r.Length == 0 {
 		return ByteRange{}, false, false
 	}

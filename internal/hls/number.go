@@ -55,11 +55,19 @@ func appendSeconds(dst []byte, d time.Duration) []byte {
 
 // parseInteger reads a decimal-integer (draft 4.2) that fits an int64.
 func parseInteger(s string) (int64, bool) {
-	if s == "" || !isDigits(s) {
-		return 0, false
+	const few = 18 // digits, which always fit
+	if len(s) > few {
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, err == nil && isDigits(s)
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
+	var n int64
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, s != ""
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -72,6 +72,7 @@ type scanner struct {
 
 	infs                                    [4]extinf // the last ones that were different
 	nextInf                                 int
+	near                                    string // the last URI, to its last slash
 	waiting                                 string // the tag whose URI line has not come yet
 	tags, tagsHere, equals, streams, others int    // counted against the limits
 }
@@ -88,7 +89,9 @@ func (s *scanner) scan(body []byte) *Error {
 		var line string
 		line, rest = cut(rest, '\n')
 		number++
-		line = strings.TrimSpace(line)
+		if len(line) == 0 || !isGraphic(line[0]) || !isGraphic(line[len(line)-1]) {
+			line = strings.TrimSpace(line)
+		}
 		var e *Error
 		switch {
 		case line == "":
@@ -258,13 +261,24 @@ func (s *scanner) uri(line string, number int) *Error {
 	if s.uris++; s.uris > maxSegments {
 		return errorf(OverLimits, 0, "more than %d segments", maxSegments)
 	}
-	if e := checkLine(line); e != nil {
+	if e := s.checkURI(line); e != nil {
 		return e
 	}
 	if s.wrong == nil {
 		s.wrong = at(s.reader.uri(line, number), number)
 	}
 	return nil
+}
+
+// checkURI is checkLine, but for what was checked in the last URI: most
+// segments lie beside the one before.
+func (s *scanner) checkURI(line string) *Error {
+	rest, near := strings.CutPrefix(line, s.near)
+	if near && len(line) <= maxLine {
+		return checkLine(rest)
+	}
+	s.near = line[:strings.LastIndexByte(line, '/')+1]
+	return checkLine(line)
 }
 
 // cut is strings.Cut at a byte, which is several times as fast.
@@ -312,6 +326,8 @@ func isText(s string) bool {
 	}
 	return true
 }
+
+func isGraphic(c byte) bool { return ' ' < c && c < 0x7f }
 
 // isPlainASCII reports whether all of eight bytes are from 0x20 to 0x7e. It is
 // sure of that; of others it may say no, too, where one of the eight is not.

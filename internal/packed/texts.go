@@ -103,12 +103,10 @@ func appendRecord(dst, before, text []byte) []byte {
 	for begin, end := nextRun(before, text, 0); end > 0; begin, end = nextRun(before, text, done) {
 		runs++
 		dst = binary.AppendUvarint(dst, uint64(begin-done))
-		if run := text[begin:end]; hexFits(before[begin:end], run) {
-			dst = binary.AppendUvarint(dst, uint64(len(run))<<1|1)
-			dst = appendNibbles(dst, before[begin:end], run)
-		} else {
-			dst = binary.AppendUvarint(dst, uint64(len(run))<<1)
-			dst = append(dst, run...)
+		var ok bool
+		if dst, ok = appendNibbles(dst, before[begin:end], text[begin:end]); !ok {
+			dst = binary.AppendUvarint(dst, uint64(end-begin)<<1)
+			dst = append(dst, text[begin:end]...)
 		}
 		done = end
 	}
@@ -145,51 +143,45 @@ func nextRun(before, text []byte, from int) (begin, end int) {
 	return begin, end
 }
 
-// hexFits says whether a run has hexadecimal digits where the text before has
-// them, and the same as that everywhere else.
-func hexFits(before, run []byte) bool {
-	for i, c := range before {
-		if isHex[c] && !isHex[run[i]] || !isHex[c] && run[i] != c {
-			return false
-		}
-	}
-	return true
-}
-
-func appendNibbles(dst, before, run []byte) []byte {
+// appendNibbles writes a run in form 1, if it has hexadecimal digits where the
+// text before has them, and the same as that everywhere else.
+func appendNibbles(dst, before, run []byte) (with []byte, ok bool) {
+	with = binary.AppendUvarint(dst, uint64(len(run))<<1|1)
 	half := false
 	for i, c := range before {
-		if !isHex[c] {
+		was, is := nibbles[c], nibbles[run[i]]
+		switch {
+		case was == noNibble:
+			if run[i] != c {
+				return dst, false
+			}
 			continue
-		}
-		n := nibble(run[i])
-		if half {
-			dst[len(dst)-1] |= n
-		} else {
-			dst = append(dst, n<<4)
+		case is == noNibble:
+			return dst, false
+		case half:
+			with[len(with)-1] |= is
+		default:
+			with = append(with, is<<4)
 		}
 		half = !half
 	}
-	return dst
+	return with, true
 }
 
 const hexDigits = "0123456789abcdef"
 
-// isHex has the hexadecimal digits in lower case.
-var isHex = func() (set [256]bool) {
-	for _, c := range []byte(hexDigits) {
-		set[c] = true
-	}
-	return set
-}()
+const noNibble = 0xff
 
-// nibble returns the value of a hexadecimal digit in lower case.
-func nibble(c byte) byte {
-	if c <= '9' {
-		return c - '0'
+// nibbles has the values of hexadecimal digits in lower case, and noNibble.
+var nibbles = func() (values [256]byte) {
+	for c := range values {
+		values[c] = noNibble
 	}
-	return c - 'a' + 10
-}
+	for i, c := range []byte(hexDigits) {
+		values[c] = byte(i)
+	}
+	return values
+}()
 
 // readRecord turns the text before into the text of the record that data begins
 // with, in the same memory, and returns what follows the record.
@@ -245,7 +237,7 @@ func readRecord(text, data []byte) (next, rest []byte, ok bool) {
 func readNibbles(run, data []byte) (rest []byte, ok bool) {
 	digits := 0
 	for i, c := range run {
-		if !isHex[c] {
+		if nibbles[c] == noNibble {
 			continue
 		}
 		if digits/2 >= len(data) {

@@ -2,7 +2,6 @@ package packed
 
 import (
 	"errors"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -40,8 +39,12 @@ func newTimes(n int, at func(i int) Length) Times {
 	for i := range index {
 		l := at(i)
 		// Most playlists have a few lengths only: no need to hash those.
-		k := slices.Index(t.Lengths[:min(len(t.Lengths), 4)], l)
-		if k < 0 {
+		few := min(len(t.Lengths), 4)
+		k := 0
+		for k < few && t.Lengths[k] != l {
+			k++
+		}
+		if k == few {
 			var ok bool
 			if k, ok = known[l]; !ok {
 				k = len(t.Lengths)
