@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -50,8 +51,8 @@ type Loader struct {
 	options Options
 	client  *http.Client
 	hosts   hostLimit
-	// parsing holds an element per playlist that is being parsed: that takes
-	// several times the memory of its text.
+	// parsing holds an element per playlist that is being parsed, which takes
+	// several times the memory of its text: as many as can run at a time.
 	parsing chan struct{}
 }
 
@@ -64,7 +65,7 @@ func New(o Options) *Loader {
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.LoadTimeout = cmp.Or(o.LoadTimeout, 30*time.Second)
 	o.PerHost = cmp.Or(o.PerHost, 4)
-	l := &Loader{options: o, hosts: hostLimit{most: o.PerHost}, parsing: make(chan struct{}, 2)}
+	l := &Loader{options: o, hosts: hostLimit{most: o.PerHost}, parsing: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	l.client = &http.Client{Transport: o.Transport, CheckRedirect: l.checkRedirect}
 	if o.Transport == nil {
 		l.client.Transport = transport(o)

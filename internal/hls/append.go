@@ -97,30 +97,32 @@ func AppendDate(dst []byte, t time.Time) []byte {
 		return t.AppendFormat(dst, layout)
 	}
 	hour, minute, second := t.Clock()
-	dst = appendDigits(dst, year, 4)
-	dst = appendDigits(append(dst, '-'), int(month), 2)
-	dst = appendDigits(append(dst, '-'), day, 2)
-	dst = appendDigits(append(dst, 'T'), hour, 2)
-	dst = appendDigits(append(dst, ':'), minute, 2)
-	dst = appendDigits(append(dst, ':'), second, 2)
-	dst = append(dst, '.')
+	from := len(dst)
+	dst = append(dst, dateLayout[:len("2006-01-02T15:04:05.")]...)
+	text := dst[from:]
+	putDigits(text[0:4], year)
+	putDigits(text[5:7], int(month))
+	putDigits(text[8:10], day)
+	putDigits(text[11:13], hour)
+	putDigits(text[14:16], minute)
+	putDigits(text[17:19], second)
+	from = len(dst)
 	if whole {
-		dst = appendDigits(dst, nanos/int(time.Millisecond), 3)
+		dst = append(dst, "000"...)
+		nanos /= int(time.Millisecond)
 	} else {
-		dst = appendDigits(dst, nanos, 9)
+		dst = append(dst, "000000000"...)
 	}
+	putDigits(dst[from:], nanos)
 	return append(dst, 'Z')
 }
 
-// appendDigits writes n, which is not negative, with zeros before it.
-func appendDigits(dst []byte, n, width int) []byte {
-	end := len(dst) + width
-	dst = append(dst, "000000000"[:width]...)
-	for i := end - 1; n > 0; i-- {
+// putDigits fills dst with n, which is not negative, and zeros before it.
+func putDigits(dst []byte, n int) {
+	for i := len(dst) - 1; i >= 0; i-- {
 		dst[i] = byte('0' + n%10)
 		n /= 10
 	}
-	return dst
 }
 
 // AppendVariant writes an EXT-X-STREAM-INF (draft 4.4.6.2) and its URI line.

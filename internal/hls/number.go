@@ -92,10 +92,47 @@ var dateLayouts = []string{
 
 // parseDate reads a date of EXT-X-PROGRAM-DATE-TIME or EXT-X-DATERANGE.
 func parseDate(s string) (time.Time, bool) {
+	if t, ok := parseUTC(s); ok {
+		return t, true
+	}
 	for _, layout := range dateLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true
 		}
 	}
 	return time.Time{}, false
+}
+
+// parseUTC reads the form of most dates, 2006-01-02T15:04:05.000Z with any
+// fraction or none, several times as fast as package time.
+func parseUTC(s string) (t time.Time, ok bool) {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) <= seconds || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[len(s)-1] != 'Z' {
+		return time.Time{}, false
+	}
+	ok = true
+	number := func(digits string) (n int) {
+		for i := range len(digits) {
+			ok = ok && isDigit(digits[i])
+			n = n*10 + int(digits[i]-'0')
+		}
+		return n
+	}
+	year, month, day := number(s[0:4]), number(s[5:7]), number(s[8:10])
+	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:seconds])
+	nanos := 0
+	if fraction := s[seconds : len(s)-1]; fraction != "" {
+		if fraction[0] != '.' || len(fraction) == 1 || len(fraction) > 10 {
+			return time.Time{}, false
+		}
+		nanos = number(fraction[1:])
+		for range 10 - len(fraction) {
+			nanos *= 10
+		}
+	}
+	if !ok || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	t = time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
+	return t, day <= 28 || t.Day() == day // else it is one of the next month
 }

@@ -86,17 +86,7 @@ func (m *Media) Digest() string {
 		}
 		b = digestText(b, withoutQuery(s.URI))
 		b = digestText(b, s.DurationText)
-		b = digestNumber(b, s.Range.Length)
-		b = digestNumber(b, s.Range.Offset)
-		b = digestFlag(b, s.Discontinuity)
-		b = digestFlag(b, s.Gap)
-		b = digestNumber(b, s.Bitrate)
-		b = digestDate(b, s.ProgramDateTime)
-		b = digestNumber(b, int64(len(s.DateRanges)))
-		for _, r := range s.DateRanges {
-			b = digestText(b, string(AppendDateRange(nil, r)))
-		}
-		b = digestLines(b, s.Cues)
+		b = digestDetails(b, s)
 		if len(b) >= block {
 			_, _ = hash.Write(b) // a hash never fails
 			b = b[:0]
@@ -105,6 +95,25 @@ func (m *Media) Digest() string {
 	b = digestLines(b, m.TailCues)
 	_, _ = hash.Write(b)
 	return hex.EncodeToString(hash.Sum(b[:0]))
+}
+
+// digestDetails is for what most segments have nothing of.
+func digestDetails(b []byte, s *Segment) []byte {
+	if s.Range == (ByteRange{}) && !s.Discontinuity && !s.Gap && s.Bitrate == 0 &&
+		s.ProgramDateTime.IsZero() && len(s.DateRanges) == 0 && len(s.Cues) == 0 {
+		return append(b, "0 0 0 0 0 0 0 0 "...) // what follows, of zeros
+	}
+	b = digestNumber(b, s.Range.Length)
+	b = digestNumber(b, s.Range.Offset)
+	b = digestFlag(b, s.Discontinuity)
+	b = digestFlag(b, s.Gap)
+	b = digestNumber(b, s.Bitrate)
+	b = digestDate(b, s.ProgramDateTime)
+	b = digestNumber(b, int64(len(s.DateRanges)))
+	for _, r := range s.DateRanges {
+		b = digestText(b, string(AppendDateRange(nil, r)))
+	}
+	return digestLines(b, s.Cues)
 }
 
 // The functions that follow append values to what a digest is made of, so that
