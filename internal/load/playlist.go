@@ -123,6 +123,24 @@ func newParsed() *parsed {
 	return &parsed{seed: maphash.MakeSeed(), kept: make(map[uint64]*playlist)}
 }
 
+// unzipper is used again, as to make one costs more than a playlist.
+type unzipper struct {
+	gzip.Reader
+	text bytes.Buffer
+}
+
+var unzippers = sync.Pool{New: func() any { return new(unzipper) }}
+
+// unzip returns a text that is good until the next call.
+func (z *unzipper) unzip(body []byte) ([]byte, error) {
+	if err := z.Reset(bytes.NewReader(body)); err != nil {
+		return nil, err
+	}
+	z.text.Reset()
+	_, err := z.text.ReadFrom(io.LimitReader(&z.Reader, maxPlaylist))
+	return z.text.Bytes(), err
+}
+
 // read reads the playlist that a server sent, and returns its hash too.
 func (c *parsed) read(body []byte, compressed bool) (*playlist, uint64, error) {
 	key := maphash.Bytes(c.seed, body)
@@ -134,11 +152,10 @@ func (c *parsed) read(body []byte, compressed bool) (*playlist, uint64, error) {
 	}
 	text := body
 	if compressed {
-		z, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return nil, key, errNoPlaylist
-		}
-		if text, err = io.ReadAll(io.LimitReader(z, maxPlaylist)); err != nil {
+		z := unzippers.Get().(*unzipper)
+		defer unzippers.Put(z)
+		var err error
+		if text, err = z.unzip(body); err != nil {
 			return nil, key, errNoPlaylist
 		}
 	}
