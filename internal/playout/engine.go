@@ -129,8 +129,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer sweep.Stop()
 	for {
 		e.read(ctx)
+		again := poll.C
+		if e.Ready(ctx) != nil { // it may have been started before the schedule
+			again = time.After(lookupInterval)
+		}
 		select {
-		case <-poll.C:
+		case <-again:
 		case <-sweep.C:
 			e.library.sweep()
 		case <-ctx.Done():
@@ -256,6 +260,13 @@ func (e *Engine) find(ctx context.Context, id string) (*channel, error) {
 		return nil, ErrNotReady
 	}
 	e.read(ctx)
+	if e.Ready(ctx) != nil { // it was started a moment ago, maybe before the schedule
+		select {
+		case <-time.After(lookupInterval):
+		case <-ctx.Done():
+		}
+		e.read(ctx)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c := e.channels[id]; c != nil {

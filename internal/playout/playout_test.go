@@ -468,6 +468,36 @@ func TestUnknownChannels(t *testing.T) {
 	})
 }
 
+// TestStartedBeforeTheSchedule: an engine that finds no schedule looks again
+// soon, and whoever asks meanwhile is answered when it is there.
+func TestStartedBeforeTheSchedule(t *testing.T) {
+	for _, asked := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStation(t)
+			s.away = errors.New("connection refused")
+			go func() {
+				time.Sleep(300 * time.Millisecond)
+				s.set(func() { s.away = nil })
+			}()
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Engine.Run(ctx) }()
+			defer func() { cancel(); <-done }()
+			time.Sleep(10 * time.Millisecond)
+			if asked {
+				if _, err := s.Multivariant(t.Context(), "one"); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			time.Sleep(1500 * time.Millisecond)
+			if err := s.Ready(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestScheduleAway(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
 		s.set(func() { s.away = errors.New("connection refused") })
