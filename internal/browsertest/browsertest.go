@@ -28,9 +28,9 @@ import (
 //go:embed js/package.json js/package-lock.json js/driver.mjs js/page.html
 var js embed.FS
 
-// StallLimit is how long the position may stand still before it counts as a
+// stallLimit is how long the position may stand still before it counts as a
 // stall.
-const StallLimit = time.Second
+const stallLimit = time.Second
 
 // Options say how PlayHLSJS plays. The zero value plays for ten seconds with
 // hls.js as it comes.
@@ -47,7 +47,7 @@ type Options struct {
 type Report struct {
 	StartedAt time.Duration // first instant at which the picture moved; <0: never
 	Samples   []Sample      // ten a second
-	Stalls    []Stall       // longer than StallLimit, after the start
+	Stalls    []Stall       // longer than stallLimit, after the start
 	Errors    []Error
 	Fragments []Fragment // as they came on screen
 	Updates   []Update   // as playlists were loaded
@@ -144,14 +144,6 @@ func (r *Report) Transitions() int {
 		}
 	}
 	return n
-}
-
-// Dropped is the number of frames that were decoded too late to be shown.
-func (r *Report) Dropped() int {
-	if len(r.Samples) == 0 {
-		return 0
-	}
-	return r.Samples[len(r.Samples)-1].Dropped
 }
 
 // Faults lists what a viewer of a faultless channel never sees: no start, a
@@ -309,7 +301,7 @@ func parseReport(b []byte) (*Report, error) {
 	for _, u := range raw.Updates {
 		r.Updates = append(r.Updates, Update{ms(u.At), u.Level, u.First, u.Last, u.Discontinuity, sec(u.TargetDuration), sec(u.Edge), u.Live})
 	}
-	r.Stalls = stalls(r.Samples, r.StartedAt, StallLimit)
+	r.Stalls = stalls(r.Samples, r.StartedAt, stallLimit)
 	return r, nil
 }
 

@@ -23,7 +23,7 @@ func TestStalls(t *testing.T) {
 		{"a gap between samples is none", 0, []Sample{at(0, s), at(5*s, 6*s)}, nil},
 		{"backwards is moving", 0, []Sample{at(0, 5*s), at(s, 4*s), at(2*s, 5*s)}, nil},
 	} {
-		if got := stalls(tc.samples, tc.started, StallLimit); !reflect.DeepEqual(got, tc.want) {
+		if got := stalls(tc.samples, tc.started, stallLimit); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}

@@ -21,9 +21,9 @@ import (
 const (
 	// startWithin is how long a service may take until it listens.
 	startWithin = 20 * time.Second
-	// Grace is how long a process may take to stop when it is asked to: what
+	// grace is how long a process may take to stop when it is asked to: what
 	// an orchestrator gives it.
-	Grace = 15 * time.Second
+	grace = 15 * time.Second
 )
 
 // Daemon is a process that this one has started.
@@ -149,7 +149,7 @@ func (d *Daemon) Ended() error {
 }
 
 // Stop asks the process to end by a signal, waits for that, and wants exit
-// status 0. After [Grace] it is killed, which is an error.
+// status 0. After a while it is killed, which is an error.
 func (d *Daemon) Stop(signal os.Signal) error {
 	d.stopping.Store(true)
 	if err := d.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -157,9 +157,9 @@ func (d *Daemon) Stop(signal os.Signal) error {
 	}
 	select {
 	case <-d.done:
-	case <-time.After(Grace):
+	case <-time.After(grace):
 		d.Kill()
-		return fmt.Errorf("stop %s: it did not stop within %s and was killed: see %s", d.name(), Grace, d.log)
+		return fmt.Errorf("stop %s: it did not stop within %s and was killed: see %s", d.name(), grace, d.log)
 	}
 	if d.err != nil {
 		return fmt.Errorf("stop %s: %w: see %s", d.name(), d.err, d.log)

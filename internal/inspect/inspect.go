@@ -80,7 +80,7 @@ func Asset(ctx context.Context, load Loader, uri string, ch *Channel) (*Report, 
 	mv := p.Multivariant
 	r := &Report{Title: line(mv.Title), Duration: p.Media[mv.Variants[mv.Primary()].URI].Total()}
 	if r.Title == "" {
-		r.Title = TitleOf(uri)
+		r.Title = titleOf(uri)
 	}
 	a, err := timeline.NewAsset(p, timeline.AssetOptions{})
 	if err != nil {

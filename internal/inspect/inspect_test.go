@@ -140,7 +140,7 @@ func TestTitleOf(t *testing.T) {
 		"https://vod.example/%00%0A<b>x</b>.m3u8":                 "B>",
 		"://": "",
 	} {
-		if got := TitleOf(uri); got != want {
+		if got := titleOf(uri); got != want {
 			t.Errorf("%s: %q, want %q", uri, got, want)
 		}
 	}
@@ -150,7 +150,7 @@ func FuzzTitleOf(f *testing.F) {
 	f.Add("https://vod.example/big-buck_bunny.m3u8?token=secret")
 	f.Add("https://h/%ff/..;/a b.c")
 	f.Fuzz(func(t *testing.T, uri string) {
-		if got := TitleOf(uri); len(got) > maxTitle+8 || got != line(got) {
+		if got := titleOf(uri); len(got) > maxTitle+8 || got != line(got) {
 			t.Errorf("%q: %q", uri, got)
 		}
 	})

@@ -13,9 +13,9 @@ import (
 // above says more.
 var nameless = []string{"", "index", "master", "main", "playlist", "manifest", "prog_index", "stream", "video", "hls", "out", "multivariant", "default"}
 
-// TitleOf guesses a title from the URL of a playlist, "" where nothing in it is
+// titleOf guesses a title from the URL of a playlist, "" where nothing in it is
 // for people.
-func TitleOf(uri string) string {
+func titleOf(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return ""

@@ -17,8 +17,8 @@ import (
 	"consuo/internal/testneeds"
 )
 
-// Limit is how long a script may take at most.
-const Limit = 5 * time.Minute
+// limit is how long a script may take at most.
+const limit = 5 * time.Minute
 
 // step is what a script reports, a line of JSON each: see web/test/harness.mjs.
 type step struct {
@@ -58,7 +58,7 @@ func Run(t *testing.T, script string, values map[string]any) {
 	cmd.Dir = web
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Chromium is the script's child
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	deadline := time.AfterFunc(Limit, func() { _ = cmd.Cancel() })
+	deadline := time.AfterFunc(limit, func() { _ = cmd.Cancel() })
 	defer deadline.Stop()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

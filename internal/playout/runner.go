@@ -335,7 +335,7 @@ func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, 
 
 // asset returns an asset by its URI; the slate is one too.
 func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error) {
-	slate, err := builtinSlate()
+	slate, err := Slate()
 	if err != nil || uri == slate.URI {
 		return slate, err
 	}
@@ -545,14 +545,14 @@ func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
 }
 
 func (r *runner) mapOptions(a *timeline.Asset) timeline.MapOptions {
-	slate, _ := builtinSlate()
+	slate, _ := Slate()
 	target := max(r.schedule.targetDuration, timeline.LeastTarget)
 	if r.tl != nil {
 		target = r.tl.Last().TargetDuration
 	}
 	return timeline.MapOptions{
 		MaxTarget: r.schedule.targetDuration, TargetDuration: target,
-		LastResort: a == slate, EmptySubtitles: emptySubtitles,
+		LastResort: a == slate, EmptySubtitles: EmptySubtitles,
 	}
 }
 
@@ -574,7 +574,7 @@ func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) 
 			r.report(choice.uri, fmt.Sprintf("it can't be used as filler: %v", err))
 		}
 	}
-	slate, err := builtinSlate()
+	slate, err := Slate()
 	if err == nil {
 		var feed *timeline.Feed
 		if feed, err = r.feed(ctx, slate.URI); err == nil {

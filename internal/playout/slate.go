@@ -17,17 +17,14 @@ import (
 // address. It never is requested.
 const slateBase = "http://slate.invalid/"
 
-// emptySubtitles is the URI of a WebVTT file without a cue.
-const emptySubtitles = EmptySubtitles
-
-// EmptySubtitles is the URI of that file in playlists, relative to their folder.
+// EmptySubtitles is the URI in playlists, relative to their folder, of a WebVTT
+// file without a cue.
 const EmptySubtitles = "slate/" + slate.EmptyVTT
 
-// Slate returns the slate in all its shapes as one asset, as channels play it.
+// Slate is the slate in all its shapes as one asset: mapping then picks for
+// each track of a channel the playlist that suits it.
 func Slate() (*timeline.Asset, error) { return builtinSlate() }
 
-// builtinSlate is the slate in all its shapes as one asset: mapping then picks
-// for each track of a channel the playlist that suits it.
 var builtinSlate = sync.OnceValues(func() (*timeline.Asset, error) {
 	all := &hls.Presentation{
 		URL:          "slate/v1",
@@ -97,6 +94,6 @@ var provisional = sync.OnceValues(func() (*timeline.Asset, error) {
 
 // isBuiltin says whether an asset is the slate, which every engine has.
 func isBuiltin(a *timeline.Asset) bool {
-	slate, err := builtinSlate()
+	slate, err := Slate()
 	return err == nil && a.Digest == slate.Digest
 }

@@ -41,17 +41,6 @@ var _ playlog.Log = (*Playout)(nil)
 // Playout returns the log behind the same URL, with the same clock.
 func (c *Client) Playout() *Playout { return &Playout{c: c} }
 
-// Supported says whether the schedule keeps a log: the error is nil if it does,
-// ErrUnsupported if it does not, and anything else if that can't be told now.
-func (p *Playout) Supported(ctx context.Context) error {
-	// Whether there is a channel of this name does not matter.
-	_, err := p.page(ctx, http.MethodGet, "/channels/_/playout?after=-1", nil)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // Read implements [playlog.Log].
 func (p *Playout) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
 	if err := validChannel(channel); err != nil {

@@ -92,14 +92,16 @@ func playoutOf(t *testing.T, h http.Handler) *scheduleclient.Playout {
 
 const page = `{"id":"x","now":1795348800000000000,"lead":8000000000,"cuts":[]}`
 
-func TestPlayoutSupported(t *testing.T) {
+// A schedule that keeps no log is told from one that is away or has no such
+// channel.
+func TestPlayoutUnsupported(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		h      http.Handler
-		want   error
-		others bool // an error that says neither
+		name  string
+		h     http.Handler
+		want  error
+		other bool // an error that says none of it
 	}{
-		{"ours, no such channel", answers(404, "Store-Time: 1795348800000000000", `{"detail":"There is no channel."}`), nil, false},
+		{"ours, no such channel", answers(404, "Store-Time: 1795348800000000000", `{"detail":"There is no channel."}`), scheduleclient.ErrNotFound, false},
 		{"ours, and the channel is there", answers(200, "Store-Time: 1795348800000000000", page), nil, false},
 		{"404 of another make", answers(404, "", `{"message":"Route GET:/channels/_/playout not found"}`), scheduleclient.ErrUnsupported, false},
 		{"405", answers(405, "", ``), scheduleclient.ErrUnsupported, false},
@@ -108,8 +110,9 @@ func TestPlayoutSupported(t *testing.T) {
 		{"a page for every path", answers(200, "", `<html>`), nil, true},
 		{"another object for every path", answers(200, "", `{}`), nil, true},
 	} {
-		err := playoutOf(t, c.h).Supported(t.Context())
-		if c.others != (err != nil && !errors.Is(err, scheduleclient.ErrUnsupported)) || c.want != nil && !errors.Is(err, c.want) {
+		_, err := playoutOf(t, c.h).Read(t.Context(), "one", -1)
+		said := errors.Is(err, scheduleclient.ErrUnsupported) || errors.Is(err, scheduleclient.ErrNotFound)
+		if c.other != (err != nil && !said) || !c.other && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -122,7 +125,7 @@ func TestPlayoutSupported(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(page))
 	}))
-	if err := p.Supported(t.Context()); err != nil {
+	if _, err := p.Read(t.Context(), "one", 0); err != nil {
 		t.Error(err)
 	}
 	status, header = 404, ""

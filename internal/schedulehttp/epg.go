@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -51,12 +52,8 @@ func (b *Base) guide() string { return b.scheme + "://" + b.host + "/epg.xml" }
 // engine is where viewers reach the engine if nobody has said it: beside this
 // service, at its usual port.
 func (b *Base) engine() string {
-	u := url.URL{Scheme: "http", Host: b.host}
-	name := u.Hostname()
-	if name != "" && name[0] != '[' && bytes.ContainsRune([]byte(name), ':') {
-		name = "[" + name + "]"
-	}
-	return "http://" + name + ":8000"
+	u := url.URL{Host: b.host}
+	return "http://" + net.JoinHostPort(u.Hostname(), "8000")
 }
 
 // guideChannel is what guides tell of a channel.

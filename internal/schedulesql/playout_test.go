@@ -148,7 +148,7 @@ func TestSweep(t *testing.T) {
 		_, err = s.write.ExecContext(t.Context(), `UPDATE frozen_assets SET stored_ns = stored_ns - $1 WHERE digest <> 'fresh'`, int64(61*time.Minute))
 		must(t, err)
 
-		must(t, p.SweepOnce(t.Context()))
+		must(t, p.sweep(t.Context()))
 
 		page = p.fill(t, "one")
 		cuts, err := p.Cuts(t.Context(), "one", schedule.Slot{Start: schedule.MinTime, End: schedule.MaxTime}, 10000)

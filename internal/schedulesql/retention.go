@@ -25,7 +25,7 @@ const (
 // Sweep deletes what is old from time to time, until ctx ends.
 func (p *Playout) Sweep(ctx context.Context, log *slog.Logger) {
 	for ctx.Err() == nil {
-		if err := p.SweepOnce(ctx); err != nil && ctx.Err() == nil {
+		if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
 			log.Error("old cuts stay in the playout logs", "err", err)
 		}
 		select {
@@ -35,11 +35,11 @@ func (p *Playout) Sweep(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// SweepOnce deletes cuts that are older than 30 days, but for the last 500 of
+// sweep deletes cuts that are older than 30 days, but for the last 500 of
 // each log and the one with its settings, and then the frozen assets that no
 // cut names and that are older than an hour. Each statement deletes few rows of
 // one log: appends come in between.
-func (p *Playout) SweepOnce(ctx context.Context) error {
+func (p *Playout) sweep(ctx context.Context) error {
 	rows, err := p.store.read.QueryContext(ctx, `SELECT id FROM playout_logs`)
 	if err != nil {
 		return fmt.Errorf("list playout logs: %w", err)
@@ -58,14 +58,14 @@ func (p *Playout) SweepOnce(ctx context.Context) error {
 	}
 	now := time.Now()
 	for _, id := range ids {
-		if err := p.sweep(ctx, id, now); err != nil {
+		if err := p.sweepLog(ctx, id, now); err != nil {
 			return fmt.Errorf("sweep playout log %s: %w", id, err)
 		}
 	}
 	return nil
 }
 
-func (p *Playout) sweep(ctx context.Context, id string, now time.Time) error {
+func (p *Playout) sweepLog(ctx context.Context, id string, now time.Time) error {
 	// What may be deleted is looked for first, where nobody waits for it.
 	var last sql.NullInt64
 	if err := p.store.read.QueryRowContext(ctx, `SELECT max(number) FROM cuts WHERE log_id = $1`, id).Scan(&last); err != nil {

@@ -179,17 +179,17 @@ func (e *Environment) validate() (faults []error) {
 // Logger is the logger that the environment asks for. It warns at once of
 // variables that look like misspelt ones of ours.
 func (e *Environment) Logger(w io.Writer) *slog.Logger {
-	log := NewLogger(w, e.LogLevel, e.LogFormat)
+	log := newLogger(w, e.LogLevel, e.LogFormat)
 	for _, hint := range e.misspelt {
 		log.Warn("environment variable is not known", "hint", hint)
 	}
 	return log
 }
 
-// NewLogger makes a logger: level debug, info, warn or error (else info),
+// newLogger makes a logger: level debug, info, warn or error (else info),
 // format "text" or else JSON. Both formats quote control characters, so that
 // no request can forge a line.
-func NewLogger(w io.Writer, level, format string) *slog.Logger {
+func newLogger(w io.Writer, level, format string) *slog.Logger {
 	l, err := parseLevel(level)
 	if err != nil {
 		l = slog.LevelInfo
