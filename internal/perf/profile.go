@@ -18,7 +18,7 @@ import (
 // Profile writes a profile of the engine's CPU under the load of players, for
 // the compiler: cmd/engine/default.pgo.
 func Profile(ctx context.Context, o Options, file string) error {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func Profile(ctx context.Context, o Options, file string) error {
 		if err != nil {
 			return err
 		}
-		defer discard(response.Body)
+		defer response.Body.Close()
 		profile, err := io.ReadAll(response.Body)
 		if err == nil && response.StatusCode != http.StatusOK {
 			err = fmt.Errorf("profile: %s: %s", response.Status, profile)
@@ -67,8 +67,9 @@ func Profile(ctx context.Context, o Options, file string) error {
 }
 
 // freePort returns a port on which nobody listens.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

@@ -55,7 +55,8 @@ func newSystem(ctx context.Context, o Options, of setup) (s *system, err error) 
 	if s.dir, err = os.MkdirTemp("", "consuo-perf-"); err != nil {
 		return s, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return s, err
 	}
@@ -130,12 +131,12 @@ func (s *system) post(ctx context.Context, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	defer discard(response.Body)
-	if response.StatusCode != http.StatusCreated {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
-		return fmt.Errorf("POST %s: %s: %s", path, response.Status, text)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body) // to its end, so that the connection can be used again
+	if err == nil && response.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("POST %s: %s: %s", path, response.Status, answer)
 	}
-	return nil
+	return err
 }
 
 // get returns an answer of the engine. Like a player it asks again after a 503.
@@ -150,7 +151,7 @@ func (s *system) get(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 		body, err := io.ReadAll(response.Body)
-		discard(response.Body)
+		response.Body.Close()
 		if response.StatusCode == http.StatusServiceUnavailable && tries < 30 {
 			if err := wait(ctx, time.Second); err != nil {
 				return "", err
@@ -191,7 +192,7 @@ func (s *system) scheduleRequests(ctx context.Context) (sum float64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	defer discard(response.Body)
+	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
 		if name, value, _ := strings.Cut(lines.Text(), "} "); strings.HasPrefix(name, "http_requests_total{") {
@@ -248,13 +249,6 @@ func (s *system) during(ctx context.Context, do func() error) (c cost, err error
 	c.requests = (after.requests - before.requests) / took.Minutes()
 	c.resident, c.peak, c.scheduleResident = after.engine.resident, after.engine.peak, after.schedule.resident
 	return c, nil
-}
-
-// discard reads what is left of an answer, so that its connection can be used
-// again.
-func discard(r io.ReadCloser) {
-	_, _ = io.Copy(io.Discard, r)
-	_ = r.Close()
 }
 
 // wait is a while in which nothing is done.

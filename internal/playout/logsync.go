@@ -500,7 +500,7 @@ func (r *runner) goAlone() {
 func (r *runner) beginAlone(settings *playlog.Settings) {
 	r.lead = playlog.Lead
 	r.use(settings)
-	entries := timeline.Begin(r.genesis(r.e.life, r.settings, r.e.Now(), 1, r.floor))
+	entries := timeline.Begin(r.genesis(r.settings, r.e.Now(), 1, r.floor))
 	chain(mark{}, entries)
 	r.pending, r.acked = entries, mark{}
 	r.tl = timeline.New(entries, r.e.Window)

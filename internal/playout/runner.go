@@ -97,10 +97,10 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	if r.tl != nil && isSlate(r.settings) && !r.alone() {
 		r.settle(ctx)
 	}
-	if r.tl != nil && r.waits(ctx) {
+	if r.tl != nil && r.waits() {
 		next = earlier(next, r.woken.Add(settling))
 	} else if r.tl != nil {
-		if until := r.preload(ctx); !until.IsZero() {
+		if until := r.preload(); !until.IsZero() {
 			next = earlier(next, until)
 		} else {
 			next = earlier(next, r.plan(ctx, begun))
@@ -140,7 +140,7 @@ func (r *runner) look() {
 func (r *runner) begin(ctx context.Context) time.Time {
 	now := r.e.Now()
 	deadline := r.woken.Add(settling)
-	waits := r.waits(ctx)
+	waits := r.waits()
 	if waits && r.asleep {
 		return deadline
 	}
@@ -154,7 +154,7 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		// nothing. It is sorted out when the store is back.
 		settings := r.settings // of before it slept: players have the URLs
 		if settings == nil {
-			settings, _ = r.decide(ctx)
+			settings, _ = r.decide()
 		}
 		r.beginAlone(settings)
 		return time.Time{}
@@ -168,7 +168,7 @@ func (r *runner) begin(ctx context.Context) time.Time {
 	if len(page.Cuts) > 0 && r.resume(ctx, page) {
 		return time.Time{}
 	}
-	settings, wait := r.decide(ctx)
+	settings, wait := r.decide()
 	if wait && now.Before(deadline) {
 		return deadline
 	}
@@ -191,9 +191,9 @@ func (r *runner) begin(ctx context.Context) time.Time {
 
 // waits says whether a channel that has just woken does not know yet what the
 // schedule wants, or loads what it needs for that.
-func (r *runner) waits(ctx context.Context) bool {
+func (r *runner) waits() bool {
 	now := r.e.Now()
-	return now.Before(r.woken.Add(settling)) && (!r.schedule.read || r.expects(ctx, now))
+	return now.Before(r.woken.Add(settling)) && (!r.schedule.read || r.expects(now))
 }
 
 // covered says whether all of a log can be rendered that a window may show,
@@ -213,9 +213,9 @@ func dormant(page playlog.Page) bool {
 }
 
 // expects says whether an asset is still loading that the first playlists show.
-func (r *runner) expects(ctx context.Context, now time.Time) bool {
+func (r *runner) expects(now time.Time) bool {
 	loading := func(uri string) bool {
-		_, err := r.asset(ctx, uri)
+		_, err := r.asset(uri)
 		return errors.Is(err, errLoading)
 	}
 	for _, ev := range r.schedule.events {
@@ -250,7 +250,7 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
 	until := givenUntil(page, now)
 	above := r.tl.Above(until)
 	published := r.floor.MediaSequence > below(above).MediaSequence || r.floor.DiscontinuitySequence > below(above).DiscontinuitySequence
-	if published || until.After(now) || dormant(page) && r.wantsElse(ctx, now) {
+	if published || until.After(now) || dormant(page) && r.wantsElse(now) {
 		if r.rebase(ctx, r.settings, r.acked, highest(r.floor, above)) == nil {
 			return true
 		}
@@ -293,8 +293,8 @@ func (r *runner) replaced(ctx context.Context, cuts []playlog.Cut) (tracks *view
 
 // wantsElse says whether a channel that began now would have something else on
 // air than the log says.
-func (r *runner) wantsElse(ctx context.Context, now time.Time) bool {
-	batch := timeline.Begin(r.genesis(ctx, r.settings, now, 1, playlog.Numbers{}))
+func (r *runner) wantsElse(now time.Time) bool {
+	batch := timeline.Begin(r.genesis(r.settings, now, 1, playlog.Numbers{}))
 	wanted, airs := timeline.New(batch, r.e.Window).OnAir(now), r.tl.OnAir(now)
 	if wanted.Airing == nil || airs.Airing == nil {
 		return wanted.Kind != airs.Kind || wanted.Airing != airs.Airing
@@ -324,7 +324,7 @@ func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []tim
 // source returns the feed that a cut names, made of what the asset was when it
 // was planned.
 func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, error) {
-	asset, err := r.asset(ctx, s.URI)
+	asset, err := r.asset(s.URI)
 	if err != nil || asset.Digest != s.Digest {
 		if asset, err = r.thaw(ctx, s); err != nil {
 			return nil, err
@@ -334,7 +334,7 @@ func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, 
 }
 
 // asset returns an asset by its URI; the slate is one too.
-func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error) {
+func (r *runner) asset(uri string) (*timeline.Asset, error) {
 	slate, err := Slate()
 	if err != nil || uri == slate.URI {
 		return slate, err
@@ -350,12 +350,12 @@ func (r *runner) asset(ctx context.Context, uri string) (*timeline.Asset, error)
 // there is, and has sound if any has: a channel that began with a silent one
 // would stay silent. wait is true while something that could change them is
 // loading.
-func (r *runner) decide(ctx context.Context) (settings *playlog.Settings, wait bool) {
+func (r *runner) decide() (settings *playlog.Settings, wait bool) {
 	now := r.e.Now()
 	var assets []*timeline.Asset
 	first := -1
 	for _, uri := range r.upcoming(now) {
-		a, err := r.asset(ctx, uri)
+		a, err := r.asset(uri)
 		switch {
 		case errors.Is(err, errLoading):
 			wait = wait || first < 0 || now.Before(r.woken.Add(othersSettling))
@@ -437,7 +437,7 @@ func isSlate(s *playlog.Settings) bool {
 // settle replaces provisional tracks once there is an asset to make real ones
 // of. The old URLs go on with what they showed.
 func (r *runner) settle(ctx context.Context) {
-	settings, wait := r.decide(ctx)
+	settings, wait := r.decide()
 	if wait || isSlate(settings) {
 		return
 	}
@@ -453,7 +453,7 @@ func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, last ma
 	before, old, oldFeeds, pending := r.tl, r.settings, r.feeds, r.pending
 	r.use(settings)
 	now := r.e.Now()
-	entries := timeline.Begin(r.genesis(ctx, r.settings, now, last.number+1, floor))
+	entries := timeline.Begin(r.genesis(r.settings, now, last.number+1, floor))
 	chain(last, entries)
 	r.due, r.pending = nil, nil // it is above them
 	if err := r.commit(ctx, entries); err != nil {
@@ -478,8 +478,8 @@ func (r *runner) use(settings *playlog.Settings) {
 }
 
 // genesis gathers what a beginning at an instant depends on.
-func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now time.Time, number int64, floor playlog.Numbers) timeline.Genesis {
-	in := r.input(ctx, now)
+func (r *runner) genesis(settings *playlog.Settings, now time.Time, number int64, floor playlog.Numbers) timeline.Genesis {
+	in := r.input(now)
 	g := timeline.Genesis{
 		Input: in, Settings: settings, Window: r.e.Window, Number: number, Floor: floor,
 		TargetDuration: r.schedule.targetDuration,
@@ -496,12 +496,12 @@ func (r *runner) genesis(ctx context.Context, settings *playlog.Settings, now ti
 }
 
 // input gathers what a plan depends on.
-func (r *runner) input(ctx context.Context, now time.Time) timeline.Input {
-	filler, kind := r.fillerFeed(ctx)
+func (r *runner) input(now time.Time) timeline.Input {
+	filler, kind := r.fillerFeed()
 	return timeline.Input{
 		Now: now, Lead: r.lead, Events: r.schedule.events, Filler: filler, FillerKind: kind,
 		Asset: func(uri string) timeline.AssetState {
-			feed, err := r.feed(ctx, uri)
+			feed, err := r.feed(uri)
 			if err != nil {
 				return timeline.AssetState{Detail: clip(Redacted(err.Error()).String())}
 			}
@@ -520,8 +520,8 @@ func clip(text string) string {
 }
 
 // feed returns an asset on the channel's tracks.
-func (r *runner) feed(ctx context.Context, uri string) (*timeline.Feed, error) {
-	a, err := r.asset(ctx, uri)
+func (r *runner) feed(uri string) (*timeline.Feed, error) {
+	a, err := r.asset(uri)
 	if err != nil {
 		return nil, err
 	}
@@ -558,7 +558,7 @@ func (r *runner) mapOptions(a *timeline.Asset) timeline.MapOptions {
 
 // fillerFeed returns the first of the channel's filler, SLATE_URI and the
 // built-in slate that is there and fits.
-func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) {
+func (r *runner) fillerFeed() (*timeline.Feed, playlog.Kind) {
 	for _, choice := range []struct {
 		uri  string
 		kind playlog.Kind
@@ -566,7 +566,7 @@ func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) 
 		if choice.uri == "" {
 			continue
 		}
-		feed, err := r.feed(ctx, choice.uri)
+		feed, err := r.feed(choice.uri)
 		if err == nil {
 			return feed, choice.kind
 		}
@@ -577,7 +577,7 @@ func (r *runner) fillerFeed(ctx context.Context) (*timeline.Feed, playlog.Kind) 
 	slate, err := Slate()
 	if err == nil {
 		var feed *timeline.Feed
-		if feed, err = r.feed(ctx, slate.URI); err == nil {
+		if feed, err = r.feed(slate.URI); err == nil {
 			return feed, playlog.Slate
 		}
 	}
@@ -598,7 +598,7 @@ func (r *runner) plan(ctx context.Context, begun time.Time) time.Time {
 			if r.failures > 0 && now.After(begun) {
 				at = begun
 			}
-			next, ok := r.tl.Plan(r.input(ctx, at))
+			next, ok := r.tl.Plan(r.input(at))
 			if !ok {
 				return time.Time{}
 			}
@@ -640,7 +640,7 @@ func (r *runner) onAir(p *timeline.Planned, target time.Duration) {
 // preload asks for the assets that will be needed soon. Where one was asked for
 // just now, it returns until when planning waits for it: an edit on air must
 // not flash the slate, and no plan is more urgent than that.
-func (r *runner) preload(ctx context.Context) (until time.Time) {
+func (r *runner) preload() (until time.Time) {
 	now := r.e.Now()
 	asked := make(map[string]time.Time, len(r.asked))
 	for _, ev := range r.schedule.events {
@@ -650,7 +650,7 @@ func (r *runner) preload(ctx context.Context) (until time.Time) {
 		if !ev.End.After(now) {
 			continue
 		}
-		_, err := r.feed(ctx, ev.URI)
+		_, err := r.feed(ev.URI)
 		if err != nil && !errors.Is(err, errLoading) {
 			r.report(ev.URI, err.Error())
 		}

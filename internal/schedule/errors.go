@@ -11,7 +11,7 @@ type Fault struct {
 	Message string // goes on from the field's name: "must be ..."
 }
 
-// NotFoundError: there is no such channel or event.
+// NotFoundError says that there is no such channel or event.
 type NotFoundError struct {
 	Kind string // "channel" or "event"
 	ID   string
@@ -19,12 +19,12 @@ type NotFoundError struct {
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("there is no %s %q", e.Kind, e.ID) }
 
-// ExistsError: a channel with this id is there already.
+// ExistsError says that a channel with this id is there already.
 type ExistsError struct{ ID string }
 
 func (e *ExistsError) Error() string { return fmt.Sprintf("there is already a channel %q", e.ID) }
 
-// ConflictError: events can't be stored because of others. Nothing was.
+// ConflictError says that events can't be stored because of others. Nothing was.
 type ConflictError struct{ Conflicts []Conflict }
 
 // A Conflict is between an event that was to be stored and another one.

@@ -87,7 +87,7 @@ func (c *Client) refused(request *http.Request, response *http.Response) error {
 	channel := !strings.HasSuffix(request.URL.Path, "/channels")
 	switch {
 	case response.StatusCode == http.StatusNotFound && channel:
-		e.Err = fmt.Errorf("%w: %s", ErrNotFound, e.Err)
+		e.Err = fmt.Errorf("%w: %w", ErrNotFound, e.Err)
 	case response.StatusCode == http.StatusNotFound:
 		e.Hint = "CHANNELMGRAPI may lack a path, such as /api/v1"
 	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden:

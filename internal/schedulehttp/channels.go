@@ -13,8 +13,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// ChannelPath, like the other parts of inputs and outputs, is exported because
-// huma passes over embedded fields that are not.
+// ChannelPath names a channel. Like the other parts of inputs and outputs it is
+// exported because huma passes over embedded fields that are not.
 type ChannelPath struct {
 	ChannelID string `path:"channelId" pattern:"^[A-Za-z0-9_-]{1,64}$" example:"one" doc:"Id of the channel."`
 }

@@ -65,7 +65,8 @@ func (h *handler) listEvents(ctx context.Context, in *struct {
 		return nil, h.fail(ctx, err, nil)
 	}
 	list := eventsOf(events)
-	out, etag := (*eventsOutput)(nil), contentTag(list)
+	var out *eventsOutput
+	etag := contentTag(list)
 	if in.csv() {
 		etag = `"csv-` + etag[1:]
 		out, err = csvAnswer(in.ChannelID, list)

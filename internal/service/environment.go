@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -288,7 +289,11 @@ func healthcheck(port Port) error {
 		Transport: &http.Transport{}, // the zero transport asks no proxy
 	}
 	url := "http://" + net.JoinHostPort("127.0.0.1", string(port)) + "/healthz"
-	resp, err := client.Get(url)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)
 	}

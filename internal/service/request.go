@@ -172,7 +172,7 @@ func instrument(next http.Handler, log *slog.Logger, m *metrics, quiet func(*htt
 
 		defer func() {
 			failure := recover()
-			if failure != nil && failure != http.ErrAbortHandler {
+			if failure != nil && failure != http.ErrAbortHandler { //nolint:errorlint // as net/http compares
 				log.Error("request handler panicked", "request_id", q.identify(), "method", r.Method, "path", clip(r.URL.Path),
 					"panic", fmt.Sprint(failure), "stack", string(debug.Stack()))
 				m.panics.Inc()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,8 +34,8 @@ type editor struct {
 	shortest time.Duration
 	longest  time.Duration // of events
 
-	edits  counter
-	failed counter // answers other than the one that a right request deserves
+	edits  atomic.Int64
+	failed atomic.Int64 // answers other than the one that a right request deserves
 	lost   func(string)
 
 	mu     sync.Mutex // held during an edit; the rest is guarded by it
@@ -293,10 +294,10 @@ func (e *editor) forget() {
 
 // call makes a request about the channel's events. e.mu is held.
 func (e *editor) call(ctx context.Context, method, path string, body any, want ...int) error {
-	e.edits.add(1)
+	e.edits.Add(1)
 	err := e.request(ctx, method, "/channels/"+e.channel+"/schedule"+path, body, want...)
 	if err != nil && ctx.Err() == nil {
-		e.failed.add(1)
+		e.failed.Add(1)
 		e.unsure = true
 	}
 	return err

@@ -200,8 +200,8 @@ func (s *station) oneLog(ctx context.Context, channel string) error {
 			LastCuts []cut `json:"last_cuts"`
 		}
 		// The multivariant playlist wakes the channel.
-		if response, _, err := fetch(ctx, p.base()+"/channels/"+channel+"/master.m3u8", answerWithin); err != nil || response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s serves no %s: %v", p.name, channel, err)
+		if _, err := get(ctx, p.base()+"/channels/"+channel+"/master.m3u8"); err != nil {
+			return fmt.Errorf("%s serves no %s: %w", p.name, channel, err)
 		}
 		if err := getJSON(ctx, p.base()+"/channels/"+channel+"/status", &status); err != nil {
 			return err
@@ -218,13 +218,19 @@ func (s *station) oneLog(ctx context.Context, channel string) error {
 	})
 }
 
-func getJSON(ctx context.Context, url string, into any) error {
+// get returns the body of an answer that has to be 200.
+func get(ctx context.Context, url string) ([]byte, error) {
 	response, body, err := fetch(ctx, url, answerWithin)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", url, response.Status, body)
+	}
+	return body, err
+}
+
+func getJSON(ctx context.Context, url string, into any) error {
+	body, err := get(ctx, url)
 	if err != nil {
 		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s: %s", url, response.Status, body)
 	}
 	return json.Unmarshal(body, into)
 }
@@ -297,12 +303,12 @@ func (s *station) roll(ctx context.Context, _ *rand.Rand) error {
 func (s *station) ready(ctx context.Context, p *process) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		response, _, err := fetch(ctx, p.base()+"/readyz", answerWithin)
-		if err == nil && response.StatusCode == http.StatusOK {
+		_, err := get(ctx, p.base()+"/readyz")
+		if err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("%s is not ready after 10 s: %v", p.name, err)
+			return fmt.Errorf("%s is not ready after 10 s: %w", p.name, err)
 		}
 		sleep(ctx, 50*time.Millisecond)
 	}
@@ -436,7 +442,7 @@ func (s *station) waitForCut(ctx context.Context) error {
 			}
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("nothing was added to the log in 20 s: %v", err)
+			return errors.Join(errors.New("nothing was added to the log in 20 s"), err)
 		}
 		sleep(ctx, 200*time.Millisecond)
 	}
@@ -516,13 +522,13 @@ func engineClock(by time.Duration) func(*station, context.Context, *rand.Rand) e
 
 // scheduleClockABit is followed by engines so slowly that nothing happens.
 func (s *station) scheduleClockABit(ctx context.Context, _ *rand.Rand) error {
-	before := s.watch.jumps.get()
+	before := s.watch.jumps.Load()
 	for _, by := range []time.Duration{time.Second, -time.Second} {
 		if err := s.schedule.stepClock(by, func() error { sleep(ctx, s.brief); return nil }); err != nil {
 			return err
 		}
 	}
-	if n := s.watch.jumps.get() - before; n > 0 {
+	if n := s.watch.jumps.Load() - before; n > 0 {
 		return fmt.Errorf("numbers began anew %d times", n)
 	}
 	return nil
@@ -551,7 +557,7 @@ func (s *station) follow(ctx context.Context) error {
 			return s.agree(ctx)
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("an engine has not followed the schedule's clock after %s: %v", agreeWithin, err)
+			return errors.Join(fmt.Errorf("an engine has not followed the schedule's clock after %s", agreeWithin), err)
 		}
 		sleep(ctx, 200*time.Millisecond)
 	}
@@ -590,7 +596,7 @@ func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
 	before := s.lists()
 	begun := time.Now()
 	until := begun.Add(s.brief)
-	var answered counter
+	var answered atomic.Int64
 	err := each(slices.Repeat(s.engines, conns), func(p *process) error {
 		for ctx.Err() == nil && time.Now().Before(until) {
 			live := p.running()
@@ -607,9 +613,9 @@ func (s *station) unknownChannels(ctx context.Context, _ *rand.Rand) error {
 	})
 	took := time.Since(begun)
 	s.mu.Lock()
-	s.unknown = max(s.unknown, int64(float64(answered.get())/took.Seconds()))
+	s.unknown = max(s.unknown, int64(float64(answered.Load())/took.Seconds()))
 	s.mu.Unlock()
-	if err == nil && answered.get() == 0 {
+	if err == nil && answered.Load() == 0 {
 		err = errors.New("no request was answered")
 	}
 	// A look-up a second by each engine, and its polls, that of its start too.
@@ -630,7 +636,7 @@ func (s *station) lists() (n int64) {
 
 // pipeline asks an engine for unknown channels, so many a second, without
 // waiting for the answers.
-func pipeline(ctx context.Context, addr string, until time.Time, rate int, answered *counter) error {
+func pipeline(ctx context.Context, addr string, until time.Time, rate int, answered *atomic.Int64) error {
 	var dial net.Dialer
 	conn, err := dial.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -673,7 +679,7 @@ func pipeline(ctx context.Context, addr string, until time.Time, rate int, answe
 			}
 			return err
 		}
-		answered.add(1)
+		answered.Add(1)
 	}
 	select {
 	case err := <-failed:

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"consuo/internal/hlscheck"
@@ -87,11 +88,11 @@ type observer struct {
 	report  func(format string, args ...any)
 	remade  bool // the channel is deleted and made anew: then even its tracks may be others
 
-	requests counter
-	errors   counter
-	jumps    counter // of numbers, where they may
-	broken   counter // sequences: numbers that went back, jumped or named something else
-	startup  gauge   // time from listening to the first playlist
+	requests atomic.Int64
+	errors   atomic.Int64
+	jumps    atomic.Int64 // of numbers, where they may
+	broken   atomic.Int64 // sequences: numbers that went back, jumped or named something else
+	startup  gauge        // time from listening to the first playlist
 
 	mu      sync.Mutex
 	agreed  map[number]segment // what all engines must name
@@ -287,7 +288,7 @@ func tracks(ctx context.Context, folder, channel string) ([]string, error) {
 
 // get fetches a playlist of an engine.
 func (o *observer) get(ctx context.Context, i int, live *incarnation, url string, sent time.Time) ([]byte, bool) {
-	o.requests.add(1)
+	o.requests.Add(1)
 	response, body, err := fetch(ctx, url, 20*time.Second)
 	if err == nil && response.StatusCode == http.StatusOK {
 		o.answered(time.Now())
@@ -296,7 +297,7 @@ func (o *observer) get(ctx context.Context, i int, live *incarnation, url string
 	if ctx.Err() != nil || live.Stopping() || live.stood(sent) {
 		return nil, false
 	}
-	o.errors.add(1)
+	o.errors.Add(1)
 	if err == nil {
 		err = fmt.Errorf("%s: %s", response.Status, body)
 	}
@@ -326,7 +327,7 @@ func (o *observer) gaps() (dark, excused []gap) {
 
 // breach reports a broken sequence.
 func (o *observer) breach(format string, args ...any) {
-	o.broken.add(1)
+	o.broken.Add(1)
 	o.report(format, args...)
 }
 
@@ -350,7 +351,7 @@ func (o *observer) judge(i int, track string, sent time.Time, body []byte) {
 	}
 	tail, known := view.tail[track]
 	if known && l.first > tail+1 && sent.Sub(view.at[track]) < window/2 {
-		o.jumps.add(1)
+		o.jumps.Add(1)
 		if o.lenient.IsZero() {
 			o.breach("%s: the media sequence jumps from %d to %d", name, tail, l.first)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"consuo/internal/hlscheck"
@@ -19,8 +20,8 @@ type viewer struct {
 	uri      string // of the media playlist
 	player   *hlscheck.Player
 	begun    time.Time
-	requests counter
-	errors   counter
+	requests atomic.Int64
+	errors   atomic.Int64
 }
 
 func newViewer(o *observer, balancer, track string) *viewer {
@@ -31,7 +32,7 @@ func newViewer(o *observer, balancer, track string) *viewer {
 func (v *viewer) run(ctx context.Context) {
 	v.begun = time.Now()
 	v.player = hlscheck.NewPlayer(v.uri, func(_ time.Time, uri string) ([]byte, error) {
-		v.requests.add(1)
+		v.requests.Add(1)
 		response, body, err := fetch(ctx, uri, 10*time.Second)
 		if err == nil && response.StatusCode != http.StatusOK {
 			err = fmt.Errorf("%w: %s", errNoPlaylist, response.Status)
@@ -71,7 +72,7 @@ func (v *viewer) verdict(until time.Time, target time.Duration) (stalls int, lon
 		}
 	}
 	for _, f := range v.player.Failures() {
-		v.errors.add(1)
+		v.errors.Add(1)
 		if !errors.Is(f.Err, errNoPlaylist) && !during(excused, f.At, f.At) {
 			v.observer.report("a player at %s: %v", clock(f.At), f.Err)
 		}

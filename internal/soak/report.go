@@ -69,7 +69,7 @@ func (s *station) verdict(end time.Time) error {
 	for _, v := range s.viewers {
 		n, l := v.verdict(end, target)
 		stalls, longest = stalls+n, max(longest, l)
-		requests, failures = requests+v.requests.get(), failures+v.errors.get()
+		requests, failures = requests+v.requests.Load(), failures+v.errors.Load()
 	}
 	for _, u := range s.usage {
 		if u.grown() {
@@ -100,16 +100,16 @@ func (s *station) verdict(end time.Time) error {
 	}
 	row("\nSOAK", end.Sub(s.begun).Round(time.Second), fmt.Sprintf("seed %d", s.Seed))
 	row("\nwho asks", "requests", "errors")
-	row("observer", s.watch.requests.get()+s.watched.requests.get(), s.watch.errors.get()+s.watched.errors.get())
+	row("observer", s.watch.requests.Load()+s.watched.requests.Load(), s.watch.errors.Load()+s.watched.errors.Load())
 	row("players", requests, failures)
-	row("editor", s.main.edits.get()+s.other.edits.get(), s.main.failed.get()+s.other.failed.get())
+	row("editor", s.main.edits.Load()+s.other.edits.Load(), s.main.failed.Load()+s.other.failed.Load())
 	row("\nwhat viewers get", "")
 	row("stalls", stalls)
 	row("longest stall", longest.Round(time.Millisecond))
 	row("nothing from any engine", dark.Round(time.Millisecond))
 	row("slowest first playlist", s.watch.startup.get().Round(time.Millisecond))
-	row("numbers begun anew", s.watch.jumps.get())
-	row("sequence violations", s.watch.broken.get()+s.watched.broken.get())
+	row("numbers begun anew", s.watch.jumps.Load())
+	row("sequence violations", s.watch.broken.Load()+s.watched.broken.Load())
 	row("all violations", s.count)
 	row("unknown channels, answers a second", s.unknown)
 	row("\nprocess", "MiB at start", "at most", "at end", "goroutines at start", "at most", "at end")

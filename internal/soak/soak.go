@@ -104,12 +104,6 @@ type station struct {
 	unknown int64 // the most requests for unknown channels that were answered in a second; guarded by mu
 }
 
-// counter counts.
-type counter struct{ n atomic.Int64 }
-
-func (c *counter) add(n int64) { c.n.Add(n) }
-func (c *counter) get() int64  { return c.n.Load() }
-
 // gauge keeps the greatest of durations.
 type gauge struct{ n atomic.Int64 }
 
