@@ -38,9 +38,10 @@ const (
 // channel plays one channel. A goroutine of its own, while the channel is
 // awake, plans and commits; requests only read what it publishes.
 type channel struct {
-	e   *Engine
-	id  string
-	log *slog.Logger
+	e    *Engine
+	id   string
+	past playlog.Numbers // above what was published before it was deleted and made anew; zero: it was not
+	log  *slog.Logger
 
 	view   atomic.Pointer[view] // what requests see; nil: nothing yet
 	asked  atomic.Int64         // latest request, as time since Engine.born
@@ -86,9 +87,9 @@ type reading struct {
 	again    bool // and it has to be done again then
 }
 
-func newChannel(e *Engine, id string) *channel {
+func newChannel(e *Engine, id string, past playlog.Numbers) *channel {
 	return &channel{
-		e: e, id: id, log: e.Logger.With("channel", id),
+		e: e, id: id, past: past, log: e.Logger.With("channel", id),
 		signal: make(chan struct{}, 1),
 		ready:  make(chan struct{}),
 		moved:  make(chan struct{}),

@@ -60,8 +60,16 @@ type Engine struct {
 
 	mu       sync.Mutex
 	channels map[string]*channel // guarded by mu
+	deleted  map[string]deletion // of channels that were on air, by id; guarded by mu
 	lookup   *lookup             // the latest reading of the list; guarded by mu
 	poll     PollStatus          // guarded by mu; Age is worked out when asked for
+}
+
+// deletion is what is kept of a deleted channel: one that is made anew with its
+// id goes on above what players have seen of it.
+type deletion struct {
+	at    time.Time
+	floor playlog.Numbers
 }
 
 // lookup is a reading of the list of channels that is shared by all who ask.
@@ -91,6 +99,8 @@ const (
 	refreshes = 16
 	// sweepInterval is how often assets that nobody wants are let go.
 	sweepInterval = 5 * time.Minute
+	// keptDeletion is how long a player may still hold on to a deleted channel.
+	keptDeletion = time.Hour
 )
 
 // New returns an engine; Run starts it.
@@ -114,6 +124,7 @@ func New(o Options) *Engine {
 		started:  make(chan struct{}),
 		born:     time.Now(),
 		channels: make(map[string]*channel),
+		deleted:  make(map[string]deletion),
 	}
 	o.Registerer.MustRegister(collector{e})
 	return e
@@ -137,6 +148,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-again:
 		case <-sweep.C:
 			e.library.sweep()
+			e.mu.Lock()
+			maps.DeleteFunc(e.deleted, func(_ string, d deletion) bool { return time.Since(d.at) > keptDeletion })
+			e.mu.Unlock()
 		case <-ctx.Done():
 			e.mu.Lock()
 			all := slices.Collect(maps.Values(e.channels))
@@ -216,7 +230,7 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 		listed[ch.ID] = true
 		c := e.channels[ch.ID]
 		if c == nil {
-			c = newChannel(e, ch.ID)
+			c = newChannel(e, ch.ID, e.deleted[ch.ID].floor)
 			e.channels[ch.ID] = c
 		}
 		if c.learn(ch) {
@@ -235,7 +249,14 @@ func (e *Engine) learn(list scheduleclient.List, err error) {
 	}
 	for _, c := range gone {
 		e.Logger.Info("channel deleted", "channel", c.id)
+		v := c.view.Load()
 		c.stop()
+		if v != nil {
+			d := deletion{time.Now(), v.timeline().Above(later(e.Now(), time.Unix(0, v.rendered.Load())))}
+			e.mu.Lock()
+			e.deleted[c.id] = d
+			e.mu.Unlock()
+		}
 		if m, ok := e.Log.(interface{ Delete(channel string) }); ok {
 			m.Delete(c.id)
 		}

@@ -464,6 +464,36 @@ func TestLogIsReplaced(t *testing.T) {
 	})
 }
 
+// TestChannelIsMadeAnew: of one whose numbers were ahead of the clock, which is
+// all that the new log knows.
+func TestChannelIsMadeAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.set(func() {
+			p := muxed("tiny", slices.Repeat([]string{"0.25"}, 2000)...)
+			c.assets[p.URL] = p
+			c.events["one"] = []scheduleclient.Event{event("tiny", 0, time.Hour)}
+		})
+		c.watch(4 * time.Minute)
+		listed := c.channels
+		c.set(func() { c.channels = nil })
+		time.Sleep(7 * time.Second) // all have seen it
+		c.log.(*playlog.Memory).Delete("one")
+		c.set(func() { c.channels = listed })
+		c.agree = false // until those that knew higher numbers have begun anew
+		c.watch(10 * time.Second)
+		c.agree = true
+		c.watch(time.Minute)
+		c.same()
+		c.set(func() { c.channels = nil })
+		time.Sleep(2 * time.Hour) // nobody knows it any more
+		c.set(func() { c.channels = listed })
+		clear(c.last)
+		c.watch(time.Minute)
+	})
+}
+
 // machine is a computer whose date may be wrong, and be set while it runs.
 type machine struct {
 	mu  sync.Mutex

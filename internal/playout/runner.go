@@ -78,7 +78,7 @@ func newRunner(c *channel) *runner {
 	return &runner{
 		latest:  latest,
 		channel: c, woken: c.e.Now(), settings: c.settings, feeds: make(map[*timeline.Asset]mapped),
-		logSync: logSync{jumps: c.e.Jumps()},
+		logSync: logSync{jumps: c.e.Jumps(), floor: c.past},
 	}
 }
 
