@@ -68,7 +68,7 @@ type mediaParser struct {
 	notes    notes
 	result   *Media
 
-	segment  *Segment // the last one: what the tags since the last URI line made of it
+	segment  *Segment // the last of result: what the tags since the last URI line made of it
 	implicit bool     // its byte range has no offset of its own
 
 	resource, resourceURI string // the last URI line of a byte range, and what it resolved to

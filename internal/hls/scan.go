@@ -70,11 +70,14 @@ type scanner struct {
 	uris         int
 	notes        notes
 
-	infs                                    [4]extinf // the last ones that were different
-	nextInf                                 int
-	near                                    string // the last URI, to its last slash
-	waiting                                 string // the tag whose URI line has not come yet
-	tags, tagsHere, equals, streams, others int    // counted against the limits
+	waiting string // the tag whose URI line has not come yet
+
+	// What repeats is not looked at again.
+	infs    [4]extinf // the last ones that were different
+	nextInf int       // where the next one goes
+	near    string    // the last URI, to its last slash
+
+	tags, tagsHere, equals, streams, renditions int // counted against the limits
 }
 
 // scan has the reader read a playlist. Its error is about the lines, or the
@@ -138,7 +141,7 @@ func (s *scanner) tag(line string, number int) *Error {
 		}
 	case renditionTag:
 		s.multivariant = true
-		s.others++
+		s.renditions++
 	case iFrameTag:
 		s.multivariant = true
 		return nil
@@ -148,7 +151,7 @@ func (s *scanner) tag(line string, number int) *Error {
 			return nil
 		}
 	}
-	if max(s.streams, s.others) > maxStreams {
+	if max(s.streams, s.renditions) > maxStreams {
 		return errorf(OverLimits, 0, "more than %d variants or renditions", maxStreams)
 	}
 	if e := s.count(strings.Count(value, "=")); e != nil {
@@ -186,7 +189,7 @@ func (s *scanner) count(equals int) *Error {
 	return nil
 }
 
-// inf takes an EXTINF. Most are the same as one of the last ones.
+// inf takes an EXTINF.
 func (s *scanner) inf(line string, number int) *Error {
 	s.segments = true
 	if e := s.wait("#EXTINF"); e != nil {
@@ -206,7 +209,7 @@ func (s *scanner) inf(line string, number int) *Error {
 	return nil
 }
 
-// known returns what an EXTINF says.
+// known returns what an EXTINF says, which is mostly what another did.
 func (s *scanner) known(line string) *extinf {
 	for i := range s.infs {
 		if s.infs[i].line == line {
@@ -223,7 +226,7 @@ func (s *scanner) known(line string) *extinf {
 type extinf struct {
 	line   string
 	bad    *Error // what is wrong with the line
-	equals int
+	equals int    // how many "=" it has
 	digits string
 	length time.Duration
 	wrong  *Error // what is wrong with the digits
