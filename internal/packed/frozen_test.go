@@ -32,9 +32,7 @@ func TestFrozenFilm(t *testing.T) {
 	for i, s := range seeds {
 		playlists[fmt.Sprintf("seed-%d", i)] = []byte(s)
 	}
-	for file, body := range vodtest.New(20 * time.Minute).Files("film") {
-		playlists[file] = body
-	}
+	maps.Copy(playlists, vodtest.New(20*time.Minute).Files("film"))
 	frozen(t, playlists)
 }
 
