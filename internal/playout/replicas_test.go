@@ -1105,6 +1105,29 @@ func TestBackupRestored(t *testing.T) {
 	}
 }
 
+// TestOldBackupRestored: of cuts that the log has lost nothing is told, however
+// many they were.
+func TestOldBackupRestored(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := &restorable{memory: playlog.NewMemory(playlog.Lead)}
+		c := &cluster{station: newStation(t), named: make(map[string]string), last: make(map[string]int64)}
+		c.log = store
+		c.replicas = make([]*replica, 1)
+		c.launch(0, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = brief(rand.New(rand.NewPCG(1, 17))) })
+		c.watch(20 * time.Second)
+		store.save(t, "one")
+		c.watch(5 * time.Minute)
+		store.restore(t, "one")
+		c.watch(20 * time.Second)
+		status, err := c.replicas[0].Status(t.Context(), "one")
+		if err != nil || status.LastCuts[0].Number != status.Log.LastNumber {
+			t.Errorf("it tells of cut %d last, the log ends with %d, %v", status.LastCuts[0].Number, status.Log.LastNumber, err)
+		}
+	})
+}
+
 // TestAnotherHistory: a log that is as long as before, but has come to be so in
 // another way, takes nothing that follows the old one, and engines notice.
 func TestAnotherHistory(t *testing.T) {

@@ -688,6 +688,8 @@ func (r *runner) show() {
 	c.settings = r.settings
 	c.logState.ID, c.logState.LastNumber = r.logID, r.tl.Last().Number
 	c.logState.Pending = int64(len(r.pending))
+	// What was to follow another history, or in a backup that was restored.
+	c.recent = slices.DeleteFunc(c.recent, func(a airedCut) bool { return a.Number > r.tl.Last().Number })
 	for i, e := range r.tl.Entries() {
 		if k := slices.IndexFunc(c.recent, func(a airedCut) bool { return a.Number >= e.Number }); k >= 0 {
 			if is := &c.recent[k]; is.Number > e.Number || is.Previous == e.Previous && is.Start.Equal(e.Start) {
