@@ -30,9 +30,13 @@ type wire struct {
 	// only who reads the log.
 	stands time.Time
 	reads  bool
+	full   bool // cuts are refused
 }
 
-var errCut = errors.New("connection refused")
+var (
+	errCut  = errors.New("connection refused")
+	errFull = errors.New("database or disk is full")
+)
 
 func (w *wire) isCut(ctx context.Context, reads bool) error {
 	w.mu.Lock()
@@ -65,6 +69,12 @@ func (w *wire) Read(ctx context.Context, channel string, after int64) (playlog.P
 func (w *wire) Append(ctx context.Context, channel, id string, cuts []playlog.Cut) (playlog.Page, error) {
 	if err := w.isCut(ctx, false); err != nil {
 		return playlog.Page{}, err
+	}
+	w.mu.Lock()
+	full := w.full
+	w.mu.Unlock()
+	if full && len(cuts) > 0 {
+		return playlog.Page{}, errFull
 	}
 	return w.Log.Append(ctx, channel, id, cuts)
 }
@@ -491,6 +501,54 @@ func TestChannelIsMadeAnew(t *testing.T) {
 		c.set(func() { c.channels = listed })
 		clear(c.last)
 		c.watch(time.Minute)
+	})
+}
+
+// TestChannelIsMadeAnewUnwritten: an engine that knows higher numbers than the
+// new log has, and can't begin anew above them, does not show lower ones.
+func TestChannelIsMadeAnewUnwritten(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0, 0)
+		defer c.close()
+		c.agree = false
+		c.set(func() {
+			p := muxed("tiny", slices.Repeat([]string{"0.25"}, 2000)...)
+			c.assets[p.URL] = p
+			c.events["one"] = []scheduleclient.Event{event("tiny", 0, time.Hour)}
+		})
+		c.watch(4 * time.Minute)
+		listed := c.channels
+		c.set(func() { c.channels = nil })
+		time.Sleep(7 * time.Second) // all have seen it
+		c.log.(*playlog.Memory).Delete("one")
+		c.replicas[0].stop()
+		c.launch(0, 0)
+		c.set(func() { c.channels = listed })
+		time.Sleep(7 * time.Second)
+		forgetful := *c
+		forgetful.replicas, forgetful.last, forgetful.named = c.replicas[:1], make(map[string]int64), make(map[string]string)
+		forgetful.watch(5 * time.Second) // it begins the new log
+		w := c.replicas[1].wire
+		full := func(yes bool) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.full = yes
+		}
+		knowing := func() {
+			for range 20 {
+				d, err := c.replicas[1].Playlist(t.Context(), "one", "v720")
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.observe(1, "v720", string(d.Body))
+				time.Sleep(500 * time.Millisecond)
+			}
+		}
+		full(true)
+		knowing()
+		full(false)
+		knowing()
+		c.same()
 	})
 }
 

@@ -165,8 +165,14 @@ func (r *runner) begin(ctx context.Context) time.Time {
 	if waits && (r.asleep || !r.covered(ctx, page, now)) {
 		return deadline
 	}
-	if len(page.Cuts) > 0 && r.resume(ctx, page) {
-		return time.Time{}
+	if len(page.Cuts) > 0 {
+		resumed, err := r.resume(ctx, page)
+		if err != nil {
+			return r.notBegun(err, r.settings, now, deadline)
+		}
+		if resumed {
+			return time.Time{}
+		}
 	}
 	settings, wait := r.decide()
 	if wait && now.Before(deadline) {
@@ -181,11 +187,18 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		floor = highest(floor, extrapolate(&page.Cuts[n-1], givenUntil(page, now)))
 	}
 	if err := r.rebase(ctx, settings, last, floor); err != nil {
-		if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) || now.Before(deadline) {
-			return now.Add(appendRetry)
-		}
-		r.beginAlone(settings) // it can't be written: something on air beats nothing
+		return r.notBegun(err, settings, now, deadline)
 	}
+	return time.Time{}
+}
+
+// notBegun is for a beginning that the log has not taken. It returns when to
+// look again.
+func (r *runner) notBegun(err error, settings *playlog.Settings, now, deadline time.Time) time.Time {
+	if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) || now.Before(deadline) {
+		return now.Add(appendRetry)
+	}
+	r.beginAlone(settings) // it can't be written: something on air beats nothing
 	return time.Time{}
 }
 
@@ -234,29 +247,39 @@ func (r *runner) expects(now time.Time) bool {
 // resume goes on with the cuts of a log, if they can be rendered. An engine that
 // starts or wakes writes nothing: the last cut covers now. But where playout
 // slept and the schedule wants something else by now than what repeats since,
-// it begins anew above what the log has given out.
-func (r *runner) resume(ctx context.Context, page playlog.Page) bool {
+// it begins anew above what the log has given out. Where players have seen higher
+// numbers than the log has it must, and without that there is no timeline: the
+// error says why.
+func (r *runner) resume(ctx context.Context, page playlog.Page) (resumed bool, err error) {
 	if page.Settings == nil {
-		return false
+		return false, nil
 	}
 	r.retired, r.until = r.replaced(ctx, page.Cuts)
 	r.use(page.Settings)
 	entries := r.resolve(ctx, page.Cuts)
 	if len(entries) == 0 {
-		return false
+		return false, nil
 	}
 	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
 	now := r.e.Now()
 	until := givenUntil(page, now)
 	above := r.tl.Above(until)
 	published := r.floor.MediaSequence > below(above).MediaSequence || r.floor.DiscontinuitySequence > below(above).DiscontinuitySequence
-	if published || until.After(now) || dormant(page) && r.wantsElse(now) {
-		if r.rebase(ctx, r.settings, r.acked, highest(r.floor, above)) == nil {
-			return true
+	must := published || until.After(now)
+	if must || dormant(page) && r.wantsElse(now) {
+		r.diverging = must // nothing of the log may be shown as it is
+		err := r.rebase(ctx, r.settings, r.acked, highest(r.floor, above))
+		r.diverging = false
+		if err == nil {
+			return true, nil
+		}
+		if must || r.tl == nil {
+			r.tl = nil
+			return false, err
 		}
 	}
 	r.show()
-	return true
+	return true, nil
 }
 
 // givenUntil returns up to when a log has given out numbers: now, or, where it
