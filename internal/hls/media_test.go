@@ -316,7 +316,10 @@ func TestParseMediaWarns(t *testing.T) {
 	for _, body := range []string{
 		"#EXT-X-VERSION:x\n" + seg,
 		"#EXT-X-DISCONTINUITY-SEQUENCE:-1\n" + seg,
+		"#EXT-X-DISCONTINUITY-SEQUENCE:-1234567890123456789\n" + seg,
 		"#EXT-X-BITRATE:fast\n" + seg,
+		"#EXT-X-BITRATE:+1234567890123456789\n" + seg,
+		"#EXT-X-BITRATE:12345678901234567890\n" + seg,
 		"#EXT-X-PROGRAM-DATE-TIME:yesterday\n" + seg,
 		"#EXT-X-DATERANGE:START-DATE=\"2026-03-01T12:00:00Z\"\n" + seg,
 		"#EXT-X-DATERANGE:ID=\"a\"\n" + seg,
@@ -327,7 +330,7 @@ func TestParseMediaWarns(t *testing.T) {
 		if len(m.Warnings) != 1 || !strings.HasPrefix(m.Warnings[0], "line 3: ") {
 			t.Errorf("%s: warnings %q", body, m.Warnings)
 		}
-		if s := m.Segments[0]; s.DateRanges != nil || !s.ProgramDateTime.IsZero() || s.Bitrate != 0 {
+		if s := m.Segments[0]; s.DateRanges != nil || !s.ProgramDateTime.IsZero() || s.Bitrate != 0 || m.DiscontinuitySequence != 0 {
 			t.Errorf("%s: not left out: %+v", body, s)
 		}
 	}

@@ -58,7 +58,10 @@ func parseInteger(s string) (int64, bool) {
 	const few = 18 // digits, which always fit
 	if len(s) > few {
 		n, err := strconv.ParseInt(s, 10, 64)
-		return n, err == nil && isDigits(s)
+		if err != nil || !isDigits(s) {
+			return 0, false
+		}
+		return n, true
 	}
 	var n int64
 	for i := range len(s) {
