@@ -137,7 +137,7 @@ func start(bin string) (*server, error) {
 		return nil, err
 	}
 	s := &server{dir: dir, done: make(chan struct{})}
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	as := attributes()
 	if os.Getuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
@@ -148,12 +148,12 @@ func start(bin string) (*server, error) {
 		if err := os.Chown(dir, uid, gid); err != nil {
 			return nil, err
 		}
-		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	data := filepath.Join(dir, "data")
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
 	initdb.Dir = dir
-	initdb.SysProcAttr = attributes
+	initdb.SysProcAttr = as
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
@@ -164,7 +164,7 @@ func start(bin string) (*server, error) {
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "timezone=Asia/Kathmandu")
 	s.cmd.Dir = dir
-	s.cmd.SysProcAttr = attributes
+	s.cmd.SysProcAttr = as
 	log, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
