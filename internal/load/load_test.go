@@ -219,6 +219,27 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// However long it is until the next request, who ends a load waits for nothing.
+func TestRateEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{begun: time.Now()}
+		p := &pipes{make(chan net.Conn), make(chan struct{})}
+		h := &http.Server{Handler: s}
+		go func() { _ = h.Serve(p) }()
+		defer h.Close()
+		o := Options{Base: "http://here", Channels: []string{"one"}, Players: 1, Rate: 0.01, For: time.Hour}
+		if err := o.complete(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		r, err := run(ctx, o, p.dial, time.Sleep)
+		if took := time.Since(s.begun); err != nil || took > 11*time.Second || r.Requests != 1 {
+			t.Errorf("%d requests in %s, %v", r.Requests, took, err)
+		}
+	})
+}
+
 func TestLoopbackOnly(t *testing.T) {
 	for address, want := range map[string]error{
 		"127.0.0.1:80": nil, "127.1.2.3:80": nil, "[::1]:80": nil, "[::ffff:127.0.0.1]:80": nil,

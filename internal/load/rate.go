@@ -16,6 +16,9 @@ var errNothingThere = errors.New("no channel has a playlist")
 // held up as well: the server stands still then.
 const mostDue = 1000
 
+// longestPause is how soon a pause notices that the load is to end.
+const longestPause = 100 * time.Millisecond
+
 // constant sends requests for the media playlists of all channels at a constant
 // rate, in turn over all connections. One goroutine keeps the time for all.
 func (l *load) constant(ctx context.Context) error {
@@ -45,8 +48,8 @@ func (l *load) constant(ctx context.Context) error {
 		if !at.Before(l.until) || ctx.Err() != nil {
 			break
 		}
-		if wait := time.Until(at); wait > 0 {
-			l.pause(wait)
+		for wait := time.Until(at); wait > 0 && ctx.Err() == nil; wait = time.Until(at) {
+			l.pause(min(wait, longestPause))
 		}
 		due[n%len(due)] <- at
 	}
