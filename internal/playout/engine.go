@@ -280,8 +280,11 @@ func (e *Engine) find(ctx context.Context, id string) (*channel, error) {
 	case <-ctx.Done():
 		return nil, ErrNotReady
 	}
+	begun := time.Now()
 	e.read(ctx)
 	if e.Ready(ctx) != nil { // it was started a moment ago, maybe before the schedule
+		ctx, cancel := context.WithDeadline(ctx, begun.Add(hold))
+		defer cancel()
 		select {
 		case <-time.After(lookupInterval):
 		case <-ctx.Done():

@@ -498,6 +498,32 @@ func TestStartedBeforeTheSchedule(t *testing.T) {
 	}
 }
 
+// slow is a schedule that is given up as package scheduleclient does.
+type slow struct{ *station }
+
+func (s slow) Channels(ctx context.Context) (scheduleclient.List, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	<-ctx.Done()
+	return scheduleclient.List{}, false, ctx.Err()
+}
+
+// TestScheduleHangs: nobody waits for longer than for a channel that wakes.
+func TestScheduleHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t, func(o *playout.Options) { o.Schedule = slow{} })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Engine.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		begun := time.Now()
+		_, err := s.Multivariant(t.Context(), "one")
+		if took := time.Since(begun); !errors.Is(err, playout.ErrNotReady) || took > 5*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
+}
+
 func TestScheduleAway(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
 		s.set(func() { s.away = errors.New("connection refused") })
