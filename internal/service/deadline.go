@@ -16,7 +16,8 @@ import (
 // The poller is told when a read or a write begins or is waiting, and only of a
 // deadline that is earlier than the one it has: when that one passes, it is told
 // the one that holds by then, and the read goes on. Every deadline is kept to
-// the instant, at the price of one timer for many requests.
+// the instant, at the price of one timer for many requests. As in http.Server,
+// not more than one goroutine at a time may read, nor more than one write.
 
 // deadlineListener is a listener whose connections do so.
 type deadlineListener struct{ net.Listener }
