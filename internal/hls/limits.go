@@ -22,7 +22,8 @@ const (
 
 	maxKeys      = 32 // in force at a time, one per KEYFORMAT
 	maxVariables = 256
-	maxExpanded  = maxBody // bytes that variables put into one playlist
+	maxExpanded  = maxBody  // bytes that variables put into one playlist
+	maxResolved  = 64 << 20 // bytes of a playlist's URIs, made absolute: each may have all of the playlist's own
 
 	// A subtitle rendition may be one segment as long as the film.
 	maxSegmentDuration = 24 * time.Hour

@@ -310,6 +310,21 @@ func TestParseMediaRefuses(t *testing.T) {
 	}
 }
 
+// A playlist at a long address does not take that many times the memory, nor
+// the time.
+func TestLongBase(t *testing.T) {
+	far := "https://vod.example/" + strings.Repeat("a", 1<<20) + "/"
+	for _, uri := range []string{"s.ts", "../s.ts"} {
+		for segments, want := range map[int]hls.Category{10: "", 100: hls.OverLimits} {
+			_, err := hls.ParseMedia(far+"media.m3u8", []byte("#EXTM3U\n#EXT-X-TARGETDURATION:4\n"+strings.Repeat("#EXTINF:4,\n"+uri+"\n", segments)))
+			e, _ := errors.AsType[*hls.Error](err)
+			if want == "" && err != nil || want != "" && (e == nil || e.Category != want) {
+				t.Errorf("%d times %s: %v, want %q", segments, uri, err, want)
+			}
+		}
+	}
+}
+
 // What is wrong but harms nothing is left out or repaired, and said.
 func TestParseMediaWarns(t *testing.T) {
 	const seg = "#EXTINF:4,\ns.ts\n"

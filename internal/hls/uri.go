@@ -16,7 +16,8 @@ type resolver struct {
 	near         string
 	nearAbsolute bool // it has a scheme
 
-	joined strings.Builder
+	joined   strings.Builder
+	resolved int // bytes of URIs that were made absolute
 }
 
 func newResolver(base string) (*resolver, *Error) {
@@ -50,6 +51,9 @@ func (r *resolver) http(ref string) (string, *Error) {
 	if uri, ok := r.short(ref); ok {
 		return uri, nil
 	}
+	if r.resolved > maxResolved {
+		return "", errorf(OverLimits, 0, "the absolute URIs up to here have more than %d bytes", maxResolved)
+	}
 	u, err := r.base.Parse(escapeUnsafe(ref))
 	if err != nil {
 		return "", errorf(BadURI, 0, "the URI can't be parsed")
@@ -59,11 +63,16 @@ func (r *resolver) http(ref string) (string, *Error) {
 		return "", e
 	}
 	r.origin = u.Scheme + "://" + u.Host + "/"
-	return u.String(), nil
+	uri := u.String()
+	r.resolved += max(len(uri), len(r.dir)) // "../x" is short, but not to work out
+	return uri, nil
 }
 
 // short is http for what needs no work, as nearly all do.
 func (r *resolver) short(ref string) (uri string, ok bool) {
+	if r.resolved > maxResolved {
+		return "", false // http says why
+	}
 	if rest, ok := strings.CutPrefix(ref, r.near); ok && r.near != "" && isPlain(rest) {
 		if r.nearAbsolute {
 			return ref, true
@@ -96,6 +105,7 @@ func (r *resolver) join(ref string) string {
 		r.joined = strings.Builder{}
 		r.joined.Grow(max(block, len(r.dir)+len(ref)))
 	}
+	r.resolved += len(r.dir) + len(ref)
 	from := r.joined.Len()
 	r.joined.WriteString(r.dir)
 	r.joined.WriteString(ref)
