@@ -106,6 +106,12 @@ func (w *wire) set(cut bool) {
 	w.cut = cut
 }
 
+func (w *wire) fill(full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.full = full
+}
+
 // replica is an engine of a cluster, with a clock that is off.
 type replica struct {
 	*playout.Engine
@@ -528,12 +534,6 @@ func TestChannelIsMadeAnewUnwritten(t *testing.T) {
 		forgetful := *c
 		forgetful.replicas, forgetful.last, forgetful.named = c.replicas[:1], make(map[string]int64), make(map[string]string)
 		forgetful.watch(5 * time.Second) // it begins the new log
-		w := c.replicas[1].wire
-		full := func(yes bool) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.full = yes
-		}
 		knowing := func() {
 			for range 20 {
 				d, err := c.replicas[1].Playlist(t.Context(), "one", "v720")
@@ -544,9 +544,9 @@ func TestChannelIsMadeAnewUnwritten(t *testing.T) {
 				time.Sleep(500 * time.Millisecond)
 			}
 		}
-		full(true)
+		c.replicas[1].wire.fill(true)
 		knowing()
-		full(false)
+		c.replicas[1].wire.fill(false)
 		knowing()
 		c.same()
 	})
@@ -731,6 +731,24 @@ func TestStoreTimeWentBackUnseen(t *testing.T) {
 		if n := c.rebases(); n != 1 {
 			t.Errorf("%d rebases, want 1", n)
 		}
+	})
+}
+
+// TestStoreTimeWentBackUnwritten: the same while the store takes no cuts.
+func TestStoreTimeWentBackUnwritten(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTimedCluster(t, 0)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute)} })
+		c.watch(4 * time.Minute)
+		c.replicas[0].stop()
+		c.store.step(-3 * time.Minute)
+		c.launch(0, 0)
+		c.replicas[0].wire.fill(true)
+		c.watch(20 * time.Second)
+		c.replicas[0].wire.fill(false)
+		c.watch(time.Minute)
+		c.same()
 	})
 }
 

@@ -166,9 +166,9 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		return deadline
 	}
 	if len(page.Cuts) > 0 {
-		resumed, err := r.resume(ctx, page)
+		resumed, floor, err := r.resume(ctx, page)
 		if err != nil {
-			return r.notBegun(err, r.settings, now, deadline)
+			return r.notBegun(err, r.settings, floor, now, deadline)
 		}
 		if resumed {
 			return time.Time{}
@@ -187,17 +187,18 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		floor = highest(floor, extrapolate(&page.Cuts[n-1], givenUntil(page, now)))
 	}
 	if err := r.rebase(ctx, settings, last, floor); err != nil {
-		return r.notBegun(err, settings, now, deadline)
+		return r.notBegun(err, settings, floor, now, deadline)
 	}
 	return time.Time{}
 }
 
-// notBegun is for a beginning that the log has not taken. It returns when to
-// look again.
-func (r *runner) notBegun(err error, settings *playlog.Settings, now, deadline time.Time) time.Time {
+// notBegun is for a beginning above a floor that the log has not taken. It
+// returns when to look again.
+func (r *runner) notBegun(err error, settings *playlog.Settings, floor playlog.Numbers, now, deadline time.Time) time.Time {
 	if errors.Is(err, playlog.ErrConflict) || errors.Is(err, playlog.ErrOtherHistory) || now.Before(deadline) {
 		return now.Add(appendRetry)
 	}
+	r.floor = highest(r.floor, floor)
 	r.beginAlone(settings) // it can't be written: something on air beats nothing
 	return time.Time{}
 }
@@ -248,17 +249,17 @@ func (r *runner) expects(now time.Time) bool {
 // starts or wakes writes nothing: the last cut covers now. But where playout
 // slept and the schedule wants something else by now than what repeats since,
 // it begins anew above what the log has given out. Where players have seen higher
-// numbers than the log has it must, and without that there is no timeline: the
-// error says why.
-func (r *runner) resume(ctx context.Context, page playlog.Page) (resumed bool, err error) {
+// numbers than the log has it must, above a floor, and without that there is no
+// timeline: the error says why.
+func (r *runner) resume(ctx context.Context, page playlog.Page) (resumed bool, floor playlog.Numbers, err error) {
 	if page.Settings == nil {
-		return false, nil
+		return false, floor, nil
 	}
 	r.retired, r.until = r.replaced(ctx, page.Cuts)
 	r.use(page.Settings)
 	entries := r.resolve(ctx, page.Cuts)
 	if len(entries) == 0 {
-		return false, nil
+		return false, floor, nil
 	}
 	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
 	now := r.e.Now()
@@ -267,19 +268,20 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) (resumed bool, e
 	published := r.floor.MediaSequence > below(above).MediaSequence || r.floor.DiscontinuitySequence > below(above).DiscontinuitySequence
 	must := published || until.After(now)
 	if must || dormant(page) && r.wantsElse(now) {
+		floor = highest(r.floor, above)
 		r.diverging = must // nothing of the log may be shown as it is
-		err := r.rebase(ctx, r.settings, r.acked, highest(r.floor, above))
+		err := r.rebase(ctx, r.settings, r.acked, floor)
 		r.diverging = false
 		if err == nil {
-			return true, nil
+			return true, floor, nil
 		}
 		if must || r.tl == nil {
 			r.tl = nil
-			return false, err
+			return false, floor, err
 		}
 	}
 	r.show()
-	return true, nil
+	return true, floor, nil
 }
 
 // givenUntil returns up to when a log has given out numbers: now, or, where it
