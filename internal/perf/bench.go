@@ -69,6 +69,19 @@ func median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
+// medians returns the median of each column of some runs.
+func medians(runs [][]float64) []float64 {
+	row := make([]float64, len(runs[0]))
+	for column := range row {
+		var values []float64
+		for _, run := range runs {
+			values = append(values, run[column])
+		}
+		row[column] = median(values)
+	}
+	return row
+}
+
 // benchTCP compares whole requests over TCP with those to a bare handler. The
 // benchmarks take turns, so that a machine that is busy for a while disturbs
 // all of them, and each ratio is one of neighbours.

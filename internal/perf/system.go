@@ -209,7 +209,7 @@ func (s *system) scheduleRequests(ctx context.Context) (sum float64, err error) 
 // cost is what a while has taken.
 type cost struct {
 	engine, schedule float64 // of one processor, 1 is all of it
-	cpu              time.Duration
+	cpu, scheduleCPU time.Duration
 	requests         float64 // to the schedule, a minute
 	resident, peak   float64 // MB, of the engine
 	scheduleResident float64
@@ -243,9 +243,9 @@ func (s *system) during(ctx context.Context, do func() error) (c cost, err error
 		return c, err
 	}
 	took := after.engine.at.Sub(before.engine.at)
-	c.cpu = after.engine.cpu - before.engine.cpu
+	c.cpu, c.scheduleCPU = after.engine.cpu-before.engine.cpu, after.schedule.cpu-before.schedule.cpu
 	c.engine = c.cpu.Seconds() / took.Seconds()
-	c.schedule = (after.schedule.cpu - before.schedule.cpu).Seconds() / took.Seconds()
+	c.schedule = c.scheduleCPU.Seconds() / took.Seconds()
 	c.requests = (after.requests - before.requests) / took.Minutes()
 	c.resident, c.peak, c.scheduleResident = after.engine.resident, after.engine.peak, after.schedule.resident
 	return c, nil
