@@ -36,8 +36,16 @@ type system struct {
 type setup struct {
 	channels  int
 	films     int      // that they share; 0: each has its own
+	plain     bool     // as of vodtest.NewPlain
 	engineCPU string   // the only processor that it may use; "": any
 	engineEnv []string // besides
+}
+
+func (s setup) origin() *vodtest.Origin {
+	if s.plain {
+		return vodtest.NewPlain(2 * time.Hour)
+	}
+	return vodtest.New(2 * time.Hour)
 }
 
 // newSystem starts one; each channel has a film on air. The engine starts when
@@ -60,7 +68,7 @@ func newSystem(ctx context.Context, o Options, of setup) (s *system, err error) 
 	if err != nil {
 		return s, err
 	}
-	s.origin = &httptest.Server{Listener: listener, Config: &http.Server{Handler: vodtest.New(2 * time.Hour)}}
+	s.origin = &httptest.Server{Listener: listener, Config: &http.Server{Handler: of.origin()}}
 	s.origin.Start()
 	schedule := daemon.Command(filepath.Join(o.BinDir, "schedule"), "DATABASE_URL="+filepath.Join(s.dir, "schedule.db"))
 	if s.schedule, err = daemon.Start(ctx, schedule, filepath.Join(s.dir, "schedule.log")); err != nil {

@@ -1,6 +1,6 @@
 // Package vodtest makes films for benchmarks: an origin in memory whose every
 // asset has five videos and two audios of their own, long and with names, digits
-// and tags as packagers write them.
+// and tags as packagers write them; or six plain variants.
 package vodtest
 
 import (
@@ -34,7 +34,23 @@ type Origin struct {
 const nameMark = "@NAME@"
 
 // New returns an origin of films that last so long, 4 s a segment.
-func New(length time.Duration) *Origin {
+func New(length time.Duration) *Origin { return newOrigin(length, tracks) }
+
+// NewPlain returns an origin of films that are like most: six variants in
+// MPEG-TS with the audio in them, and nothing but durations and short names in
+// their playlists.
+func NewPlain(length time.Duration) *Origin {
+	var variants []track
+	for i, height := range []int{1080, 720, 540, 432, 360, 240} {
+		name := fmt.Sprintf("v%d", height)
+		variants = append(variants, track{name: name, height: height, bandwidth: 6_000_000 / (i + 1), segment: func(i int) string {
+			return fmt.Sprintf("%s/segment-%05d.ts", name, i+1)
+		}})
+	}
+	return newOrigin(length, variants)
+}
+
+func newOrigin(length time.Duration, tracks []track) *Origin {
 	o := &Origin{segments: int(length / Segment), files: make(map[string][][]byte)}
 	var wait sync.WaitGroup
 	for i, t := range tracks {
@@ -43,7 +59,7 @@ func New(length time.Duration) *Origin {
 		defer func() { o.files[t.name+".m3u8"] = *parts }()
 	}
 	wait.Wait()
-	o.files[multivariant] = [][]byte{master()}
+	o.files[multivariant] = [][]byte{master(tracks)}
 	return o
 }
 
@@ -186,17 +202,19 @@ var tracks = []track{
 	}},
 }
 
-func master() []byte {
+func master(tracks []track) []byte {
+	audio := ""
 	b := []byte("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")
 	for _, t := range tracks {
 		if t.height == 0 {
+			audio = `,AUDIO="aac"`
 			b = fmt.Appendf(b, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",LANGUAGE=\"%s\",NAME=\"%[1]s\",AUTOSELECT=YES,CHANNELS=\"2\",URI=\"%s.m3u8\"\n", t.language, t.name)
 		}
 	}
 	for _, t := range tracks {
 		if t.height > 0 {
-			b = fmt.Appendf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=%dx%d,FRAME-RATE=25.000,AUDIO=\"aac\"\n%s.m3u8\n",
-				t.bandwidth, t.height*16/9, t.height, t.name)
+			b = fmt.Appendf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=%dx%d,FRAME-RATE=25.000%s\n%s.m3u8\n",
+				t.bandwidth, t.height*16/9, t.height, audio, t.name)
 		}
 	}
 	return b
@@ -205,7 +223,10 @@ func master() []byte {
 // media writes a playlist. Audio is cut where frames of 1,024 samples at 48 kHz
 // end.
 func (o *Origin) media(t track, index int) []byte {
-	b := fmt.Appendf(nil, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:5\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"init-%d.mp4\"\n", index)
+	b := []byte("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:5\n#EXT-X-PLAYLIST-TYPE:VOD\n")
+	if !strings.HasSuffix(t.segment(0), ".ts") {
+		b = fmt.Appendf(b, "#EXT-X-MAP:URI=\"init-%d.mp4\"\n", index)
+	}
 	frames := func(i int) int { return (i*int(Segment/time.Second)*48_000 + 512) / 1024 }
 	for i := range o.segments {
 		digits := "4.000000"
