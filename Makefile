@@ -112,7 +112,7 @@ soak: ## engines, schedule and players under faults for FOR (10m), as real proce
 	@exec bin/soak -for $(FOR) $(SOAK)
 
 .PHONY: perf
-perf: ## what the engine costs, about 10 minutes on an idle machine: docs/perf, docs/PERFORMANCE.md; PERF="-only flat"
+perf: ## what the engine costs, about 20 minutes on an idle machine: docs/perf, docs/PERFORMANCE.md; PERF="-only flat"
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/schedule ./cmd/engine ./cmd/load ./cmd/perf
 	@exec bin/perf $(PERF)

@@ -34,7 +34,7 @@ func flat(ctx context.Context, o Options) (*Result, error) {
 	r := &Result{
 		Title: fmt.Sprintf("Media playlists at %d requests/s, of more and more channels", rate),
 		First: "channels", Columns: []string{"engine CPU µs/request", "p50 ms", "p99 ms", "errors", "late", "MB"},
-		Notes: []string{"The engine's CPU time includes all that it does beside: playout of the channels, rendering, polling. At this rate it is idle between any two requests, so that each wakes a process on both sides, which costs more than the request."},
+		Notes: []string{"The engine's CPU time includes all that it does beside: playout of the channels, rendering, polling. At this rate it is idle between most requests: that a process is woken for each is in it, too."},
 	}
 	for _, channels := range []int{1, 100, 500} {
 		err := func() error {
