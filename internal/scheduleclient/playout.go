@@ -188,6 +188,10 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 		refused, err = p.refused(request, response)
 		return nil, refused, err
 	}
+	if method == http.MethodPut && response.StatusCode != http.StatusNoContent {
+		// Whoever says 200 to everything, a proxy's page perhaps, has kept nothing.
+		return nil, refused, c.unusable(request, response, fmt.Errorf("its status is %d, want 204", response.StatusCode))
+	}
 	answer, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
 	switch {
 	case err != nil:

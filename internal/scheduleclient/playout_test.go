@@ -163,6 +163,24 @@ func TestPlayoutUnknownOutcome(t *testing.T) {
 	}
 }
 
+// An asset counts as kept where the schedule says so, not where somebody in
+// between has an answer to everything: its cut would have nothing to be rendered
+// from while the origin is away.
+func TestFreezeUnknownOutcome(t *testing.T) {
+	for name, c := range map[string]struct {
+		h    http.Handler
+		kept bool
+	}{
+		"kept":                  {answers(204, "Store-Time: 1795348800000000000", ""), true},
+		"a page for every path": {answers(200, "Content-Type: text/html", `<html>`), false},
+		"nothing at all":        {answers(200, "", ""), false},
+	} {
+		if err := playoutOf(t, c.h).Freeze(t.Context(), "one", "x", "d", []byte("data")); (err == nil) != c.kept {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // redirects sends everybody elsewhere, where the log has the cut already.
 type redirects struct{}
 
