@@ -26,9 +26,7 @@ type DateRange struct {
 func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 	var tags []hls.DateRange
 	for i := range m.Segments {
-		for _, tag := range m.Segments[i].DateRanges {
-			tags = append(tags, copied(tag))
-		}
+		tags = append(tags, m.Segments[i].DateRanges...)
 	}
 	if len(tags) == 0 {
 		return nil, 0
@@ -69,7 +67,7 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 			from = anchors[n-1]
 		}
 		byID[tag.ID] = len(ranges)
-		ranges = append(ranges, DateRange{DateRange: tag, At: from.at + tag.StartDate.Sub(from.date)})
+		ranges = append(ranges, DateRange{DateRange: copied(tag), At: from.at + tag.StartDate.Sub(from.date)})
 	}
 	slices.SortStableFunc(ranges, func(a, b DateRange) int { return cmp.Compare(a.At, b.At) })
 	next := make(map[string]time.Duration) // where one of a class begins, of those after r
