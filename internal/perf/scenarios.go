@@ -43,7 +43,7 @@ func flat(ctx context.Context, o Options) (*Result, error) {
 				return err
 			}
 			defer s.stop()
-			if err := errors.Join(s.wake(ctx, s.channels), wait(ctx, settle)); err != nil {
+			if err := s.wakeAll(ctx); err != nil {
 				return err
 			}
 			var report load.Report
@@ -84,6 +84,16 @@ func (s *system) wake(ctx context.Context, channels []string) error {
 	return group.Wait()
 }
 
+// wakeAll has all channels on air, and leaves them alone for a while: their films
+// are stored beside their logs.
+func (s *system) wakeAll(ctx context.Context) error {
+	const settle = 10 * time.Second
+	if err := s.wake(ctx, s.channels); err != nil {
+		return err
+	}
+	return wait(ctx, settle)
+}
+
 // oneCore: an engine that has one processor, next to the load program, which
 // has another one where there are two.
 func oneCore(ctx context.Context, o Options) (*Result, error) {
@@ -94,7 +104,7 @@ func oneCore(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer s.stop()
-	if err := errors.Join(s.wake(ctx, s.channels), wait(ctx, settle)); err != nil {
+	if err := s.wakeAll(ctx); err != nil {
 		return nil, err
 	}
 	r := &Result{
@@ -122,10 +132,6 @@ func oneCore(ctx context.Context, o Options) (*Result, error) {
 	}
 	return r, nil
 }
-
-// settle is how long channels that have just come on air are left alone: their
-// films are stored beside their logs.
-const settle = 10 * time.Second
 
 // constant runs the load program at a constant rate; where cpu is set it may
 // only run on that processor.
