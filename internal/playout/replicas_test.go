@@ -480,22 +480,29 @@ func TestLogIsReplaced(t *testing.T) {
 	})
 }
 
+// deleteTiny puts segments so short on air that numbers get ahead of the clock,
+// and then deletes the channel with its log. It returns what listed it.
+func (c *cluster) deleteTiny() (listed []scheduleclient.Channel) {
+	c.set(func() {
+		p := muxed("tiny", slices.Repeat([]string{"0.25"}, 2000)...)
+		c.assets[p.URL] = p
+		c.events["one"] = []scheduleclient.Event{event("tiny", 0, time.Hour)}
+	})
+	c.watch(4 * time.Minute)
+	listed = c.channels
+	c.set(func() { c.channels = nil })
+	time.Sleep(7 * time.Second) // all have seen it
+	c.log.(*playlog.Memory).Delete("one")
+	return listed
+}
+
 // TestChannelIsMadeAnew: of one whose numbers were ahead of the clock, which is
 // all that the new log knows.
 func TestChannelIsMadeAnew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newCluster(t, 0, 0)
 		defer c.close()
-		c.set(func() {
-			p := muxed("tiny", slices.Repeat([]string{"0.25"}, 2000)...)
-			c.assets[p.URL] = p
-			c.events["one"] = []scheduleclient.Event{event("tiny", 0, time.Hour)}
-		})
-		c.watch(4 * time.Minute)
-		listed := c.channels
-		c.set(func() { c.channels = nil })
-		time.Sleep(7 * time.Second) // all have seen it
-		c.log.(*playlog.Memory).Delete("one")
+		listed := c.deleteTiny()
 		c.set(func() { c.channels = listed })
 		c.agree = false // until those that knew higher numbers have begun anew
 		c.watch(10 * time.Second)
@@ -517,16 +524,7 @@ func TestChannelIsMadeAnewUnwritten(t *testing.T) {
 		c := newCluster(t, 0, 0)
 		defer c.close()
 		c.agree = false
-		c.set(func() {
-			p := muxed("tiny", slices.Repeat([]string{"0.25"}, 2000)...)
-			c.assets[p.URL] = p
-			c.events["one"] = []scheduleclient.Event{event("tiny", 0, time.Hour)}
-		})
-		c.watch(4 * time.Minute)
-		listed := c.channels
-		c.set(func() { c.channels = nil })
-		time.Sleep(7 * time.Second) // all have seen it
-		c.log.(*playlog.Memory).Delete("one")
+		listed := c.deleteTiny()
 		c.replicas[0].stop()
 		c.launch(0, 0)
 		c.set(func() { c.channels = listed })
