@@ -15,10 +15,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"consuo/internal/asset"
+	"consuo/internal/bubble"
 )
 
 const (
@@ -332,7 +332,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // However many assets are loaded at once, a host gets no more requests at a
 // time than the option says, and every load gets its turn.
 func TestPerHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		now, most := make(map[string]int), make(map[string]int)
 		origin := roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -381,7 +381,7 @@ func TestPerHost(t *testing.T) {
 // An asset that never ends is given up after LoadTimeout, also while it waits
 // for its turn.
 func TestLoadTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		stuck := roundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
@@ -406,7 +406,7 @@ func TestLoadTimeout(t *testing.T) {
 
 // Nothing is left behind by loads that failed.
 func TestNoGoroutinesLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		broken := roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") })
 		loader := asset.New(asset.Options{Transport: broken})
 		before := runtime.NumGoroutine()
@@ -415,7 +415,7 @@ func TestNoGoroutinesLeft(t *testing.T) {
 				t.Fatal("no error")
 			}
 		}
-		synctest.Wait()
+		bubble.Wait()
 		if after := runtime.NumGoroutine(); after > before {
 			t.Errorf("%d goroutines, before %d", after, before)
 		}

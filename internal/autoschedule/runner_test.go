@@ -15,9 +15,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/schedule"
 	"consuo/internal/schedulesql"
 )
@@ -154,7 +154,7 @@ const atom = `<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><ti
 // What Consuo's users have: a feed. The schedule stays filled, one event after
 // the other, and bad entries don't stop the rest.
 func TestRunner(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.origin.set(200, atom, http.Header{"Etag": {`"1"`}})
 		r.put(`{"auto_populate":true,"auto_populate_content":"https://feed.example/atom","auto_cleanup":"3h"}`)
@@ -199,7 +199,7 @@ const leastAhead = schedule.DefaultAhead - planEvery - turnEvery
 
 // A feed that fails is asked less and less; what it said last stays right.
 func TestRunnerBacksOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.origin.set(200, "https://vod.example/a-20.m3u8\nhttps://vod.example/b-25.m3u8\n", nil)
 		r.put(`{"auto_populate":true,"auto_populate_content":"https://feed.example/list.txt"}`)
@@ -233,7 +233,7 @@ func TestRunnerBacksOff(t *testing.T) {
 
 // What people plan stays, and the schedule is filled around it.
 func TestRunnerLeavesHandmade(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.put(`{"auto_populate":true,"auto_populate_content":["https://vod.example/a-20.m3u8",{"uri":"https://vod.example/b-25.m3u8","title":"B"}],"auto_schedule":{"order":"sequence"}}`)
 		hand := schedule.Event{ID: "hand", ChannelID: "one", URI: "https://vod.example/x", Slot: schedule.Slot{Start: time.Now().Add(time.Hour), End: time.Now().Add(2 * time.Hour)}}
@@ -256,7 +256,7 @@ func TestRunnerLeavesHandmade(t *testing.T) {
 
 // A channel that is deleted and made again is another one, at once.
 func TestRunnerChannelAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const config = `{"auto_populate":true,"auto_populate_content":["https://vod.example/a-20.m3u8","https://vod.example/b-25.m3u8"]}`
 		r.put(config)
@@ -285,7 +285,7 @@ func TestRunnerChannelAnew(t *testing.T) {
 // Replicas on one store: one asks the feed, another takes over when it is gone,
 // and nothing is planned twice, even if both work at the same time.
 func TestReplicas(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.origin.set(200, atom, nil)
 		r.put(`{"auto_populate":true,"auto_populate_content":"https://feed.example/atom"}`)
@@ -329,7 +329,7 @@ func TestReplicas(t *testing.T) {
 
 // Rules about URLs hold for feeds, also after a redirect.
 func TestFeedPolicy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := &origin{status: 302, header: http.Header{"Location": {"https://forbidden.example/x"}}}
 		for _, feed := range []string{"https://forbidden.example/feed", "https://feed.example/feed"} {
 			s := &source{url: feed}

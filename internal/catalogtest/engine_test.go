@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/hlscheck"
 	"consuo/internal/packed"
 	"consuo/internal/playlog"
@@ -58,7 +58,7 @@ func (s *station) add(it *item, from, to time.Duration) {
 // serves checked. What it saw and the status at the end go to judge.
 func watchEngine(t *testing.T, d time.Duration, prepare func(s *station), judge func(t *testing.T, seen *hlscheck.Checker, status playout.Status, multivariant string)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(epoch))
 		s := &station{items: make(map[string]*item)}
 		prepare(s)

@@ -13,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"consuo/internal/bubble"
 )
 
 // server is a live channel in virtual time: 4 s segments, two variants and an
@@ -91,7 +92,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 // under returns the report of a load on a server.
 func under(t *testing.T, s *server, change func(*Options)) (r Report) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s.begun = time.Now()
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		h := &http.Server{Handler: s}
@@ -221,7 +222,7 @@ func TestRate(t *testing.T) {
 
 // However long it is until the next request, who ends a load waits for nothing.
 func TestRateEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &server{begun: time.Now()}
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		h := &http.Server{Handler: s}

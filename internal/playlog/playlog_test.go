@@ -5,9 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/hls"
 	"consuo/internal/playlog"
 )
@@ -95,7 +95,7 @@ func TestWire(t *testing.T) {
 
 // TestMemoryForgets: the store keeps the latest cuts, and what all of them need.
 func TestMemoryForgets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		log := playlog.NewMemory(playlog.Lead)
 		page, err := log.Read(t.Context(), "one", 0)
 		if err != nil {

@@ -6,9 +6,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/hls"
 	"consuo/internal/packed"
 	"consuo/internal/timeline"
@@ -33,13 +33,13 @@ func (o *tokens) CheckDelivery(context.Context, string) []string { return nil }
 // TestReload: an asset that is the same when it is loaded anew stays the one
 // that feeds were made of; fresh tokens make it another.
 func TestReload(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		origin := &tokens{token: "1"}
 		l := newLibrary(origin, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))
 		c := &channel{signal: make(chan struct{}, 1)}
 		get := func() *timeline.Asset {
 			_, _, _ = l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c)
-			synctest.Wait()
+			bubble.Wait()
 			a, _, err := l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c)
 			if err != nil {
 				t.Fatal(err)
@@ -95,11 +95,11 @@ type faulty struct{ tokens }
 func (*faulty) CheckDelivery(context.Context, string) []string { panic("a fault") }
 
 func TestPanicWhileDeliveryIsChecked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		l := newLibrary(&faulty{}, slog.New(slog.DiscardHandler), newMetrics(prometheus.NewRegistry()))
 		c := &channel{signal: make(chan struct{}, 1)}
 		_, _, _ = l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c)
-		synctest.Wait()
+		bubble.Wait()
 		if _, _, err := l.get(t.Context(), "https://vod.example/a.m3u8", Delivery{}, c); err != nil {
 			t.Error(err)
 		}

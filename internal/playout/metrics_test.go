@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/playout"
 	"consuo/internal/scheduleclient"
 
@@ -38,7 +38,7 @@ func scrape(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 }
 
 func TestMetrics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		s := newStation(t, func(o *playout.Options) { o.Registerer = reg })
 		ctx, cancel := context.WithCancel(t.Context())
@@ -57,7 +57,7 @@ func TestMetrics(t *testing.T) {
 				}
 			}
 		}
-		synctest.Wait()
+		bubble.Wait()
 		want("nobody has asked", map[string]float64{
 			`consuo_engine_channels{state="dormant"}`:                     1,
 			`consuo_engine_channels{state="live"}`:                        0,

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/hls"
 	"consuo/internal/hlscheck"
 	"consuo/internal/packed"
@@ -93,7 +93,7 @@ func (s *station) set(change func()) {
 // onAir runs a test in a bubble with an engine that has one channel, "one".
 func onAir(t *testing.T, test func(t *testing.T, s *station)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStation(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -472,7 +472,7 @@ func TestUnknownChannels(t *testing.T) {
 // soon, and whoever asks meanwhile is answered when it is there.
 func TestStartedBeforeTheSchedule(t *testing.T) {
 	for _, asked := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := newStation(t)
 			s.away = errors.New("connection refused")
 			go func() {
@@ -510,7 +510,7 @@ func (s slow) Channels(ctx context.Context) (scheduleclient.List, bool, error) {
 
 // TestScheduleHangs: nobody waits for longer than for a channel that wakes.
 func TestScheduleHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStation(t, func(o *playout.Options) { o.Schedule = slow{} })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -606,7 +606,7 @@ func (l *lossy) Append(ctx context.Context, channel, id string, cuts []playlog.C
 }
 
 func TestLostAnswersOfTheLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStation(t, func(o *playout.Options) { o.Log = &lossy{Log: o.Log} })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

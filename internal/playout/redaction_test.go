@@ -11,10 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"consuo/internal/asset"
+	"consuo/internal/bubble"
 	"consuo/internal/playout"
 	"consuo/internal/scheduleclient"
 )
@@ -69,7 +69,7 @@ func (b *synced) String() string {
 // Tokens are in the playlists, where players need them, and nowhere else:
 // neither in the log, on any level, nor in status.
 func TestTokensStayInPlaylists(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var log synced
 		s := newStation(t, func(o *playout.Options) {
 			o.Loader = asset.New(asset.Options{Transport: locked{}})

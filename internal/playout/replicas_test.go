@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/scheduleclient"
@@ -256,7 +256,7 @@ func (c *cluster) edit(rng *rand.Rand) {
 
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		// A bubble begins in 2000, before the numbers of logs count.
 		time.Sleep(time.Until(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)))
 		test(t)

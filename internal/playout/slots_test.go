@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/playlog"
 	"consuo/internal/scheduleclient"
 )
@@ -40,7 +40,7 @@ func TestOriginsThatHang(t *testing.T) {
 				go func() { _, _ = s.Multivariant(t.Context(), id) }()
 			}
 		}
-		synctest.Wait()
+		bubble.Wait()
 		time.Sleep(500 * time.Millisecond) // all hang
 		begun := time.Now()
 		if _, err := s.Multivariant(t.Context(), "healthy"); err != nil {

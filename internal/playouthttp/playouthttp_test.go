@@ -20,9 +20,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/playlog"
 	"consuo/internal/playout"
 	"consuo/internal/playouthttp"
@@ -134,7 +134,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				runScript(t, script, string(text), newHandler(newFake(), io.Discard))
 			})
 		})

@@ -14,8 +14,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"consuo/internal/bubble"
 )
 
 // transport answers requests in this process.
@@ -352,7 +353,7 @@ func TestSlowAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, start := newTestClient(t, "http://h", rt), time.Now()
 				_, _, err := c.Channels(t.Context())
 				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "CHANNELMGRAPI") {
@@ -460,7 +461,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 }
 
 func TestStoreTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const ahead = 90 * time.Minute
 		header, status := http.Header{}, 200
 		c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, _ *http.Request) {
@@ -534,7 +535,7 @@ func TestTooManyRequests(t *testing.T) {
 		"6": 6 * time.Second, "86400": maxPause, "-1": time.Second, "soon": time.Second, "": time.Second, "0": 0,
 		"Sat, 01 Jan 2000 00:00:07 GMT": 7 * time.Second, "Sat, 01 Jan 1999 00:00:00 GMT": 0, // a bubble begins in 2000
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			writes := 0
 			c := newTestClient(t, "http://schedule:8001", serve(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodGet {

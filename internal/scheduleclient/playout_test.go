@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/playlog"
 	"consuo/internal/playlog/playlogtest"
 	"consuo/internal/scheduleclient"
@@ -39,7 +39,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestPlayoutProtocol(t *testing.T) {
 	playlogtest.Run(t, func(t *testing.T, test func(*testing.T, playlog.Log, func(time.Duration))) {
 		path := filepath.Join(t.TempDir(), "schedule.db")
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 1, time.UTC))) // a bubble begins before playlog.Epoch
 			db, err := schedulesql.Open(t.Context(), path)
 			if err != nil {
@@ -194,7 +194,7 @@ func (redirects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A request takes two seconds at most.
 func TestPlayoutTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		client, err := scheduleclient.New(scheduleclient.Options{BaseURL: "http://schedule:8001", Transport: hangs{}})
 		if err != nil {
 			t.Fatal(err)

@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"consuo/internal/bubble"
 )
 
 // Who guesses keys is slowed down; who has used a right one from there is not.
 func TestThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		served := 0
 		guarded := requireKey([]string{"right", "other"})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 		post := func(from, key string) *httptest.ResponseRecorder {

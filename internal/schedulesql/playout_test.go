@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"consuo/internal/bubble"
 	"consuo/internal/hls"
 	"consuo/internal/pgtest"
 	"consuo/internal/playlog"
@@ -25,7 +25,7 @@ import (
 func TestPlayoutSQLite(t *testing.T) {
 	playlogtest.Run(t, func(t *testing.T, test func(*testing.T, playlog.Log, func(time.Duration))) {
 		path := filepath.Join(t.TempDir(), "schedule.db")
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			time.Sleep(time.Until(noon.Add(1)))
 			s := openURL(t, path)
 			makeChannel(t, s, "one")

@@ -11,8 +11,9 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"consuo/internal/bubble"
 )
 
 // Peers that hold a connection open are cut off at the instant at which they
@@ -42,7 +43,7 @@ func TestServerLimits(t *testing.T) {
 	} {
 		for _, plain := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/plain=%v", c.name, plain), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					began, closed := time.Now(), make(chan time.Duration, 2)
 					handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						switch r.URL.Path {
@@ -97,7 +98,7 @@ func TestDeadlineConnIsNotHeard(t *testing.T) {
 	for seed := range uint64(200) {
 		var ended [2]string
 		for i := range ended {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 1))
 				conn, peer := net.Pipe()
 				if i == 1 {
@@ -145,12 +146,12 @@ func TestDeadlineConnIsNotHeard(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-					synctest.Wait()
+					bubble.Wait()
 					select {
 					case calls <- rng.IntN(2) == 0:
 					default: // one is waiting still
 					}
-					synctest.Wait()
+					bubble.Wait()
 				}
 				conn.Close()
 				close(calls)

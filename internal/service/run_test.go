@@ -14,10 +14,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"consuo/internal/bubble"
 )
 
 func get(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
@@ -375,7 +376,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 
 // A script of what clients see from the instant of SIGTERM on.
 func TestRunStops(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		listener := newPipes()
 		o := testOptions(io.Discard)
 		o.Listener = listener
@@ -437,14 +438,14 @@ func TestRunStops(t *testing.T) {
 				_, _, body := fetch("/?takes=" + takes.String())
 				answer <- body
 			}()
-			synctest.Wait()
+			bubble.Wait()
 			return answer
 		}
 		inTime, tooLong := begin(StopTime-time.Millisecond), begin(StopTime+time.Millisecond)
 
 		began = time.Now()
 		cancel(ErrTerminated)
-		synctest.Wait()
+		bubble.Wait()
 		check("/readyz", 503, "close")
 		check("/healthz", 200, "close")
 		check("/", 200, "close")
@@ -487,13 +488,13 @@ func TestRunStops(t *testing.T) {
 
 // Without SIGTERM (Ctrl-C, a test) nobody has to be kept waiting.
 func TestRunStopsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := testOptions(io.Discard)
 		o.Listener = newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error, 1)
 		go func() { stopped <- Run(ctx, o) }()
-		synctest.Wait()
+		bubble.Wait()
 		began := time.Now()
 		cancel()
 		if err := <-stopped; err != nil || time.Since(began) > 0 {
