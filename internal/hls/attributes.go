@@ -92,7 +92,10 @@ func (as attributes) has(name string) bool {
 	return false
 }
 
-// isAttributeName also bounds the name, which errors show.
+// maxName is how long the name of an attribute or a variable may be: errors show
+// names.
+const maxName = 128
+
 func isAttributeName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -100,7 +103,7 @@ func isAttributeName(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 128
+	return s != "" && len(s) <= maxName
 }
 
 // isEnumerated reports whether s can stand for an enumerated string, a number

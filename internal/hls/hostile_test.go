@@ -44,6 +44,13 @@ func TestHostile(t *testing.T) {
 			}
 			return b.String() + seg
 		}()},
+		{"one key that changes beside a long one", "#EXT-X-KEY:METHOD=AES-128,URI=\"data:" + strings.Repeat("x", 100_000) + "\"\n" +
+			strings.Repeat("#EXT-X-KEY:METHOD=AES-128,URI=\"k\",KEYFORMAT=\"a\"\n"+seg, 1_000)},
+		{"one key that changes beside a long init section", "#EXT-X-MAP:URI=\"" + strings.Repeat("x", 100_000) + "\"\n" +
+			strings.Repeat("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n"+seg, 1_000)},
+		{"init sections under a long key", "#EXT-X-KEY:METHOD=AES-128,URI=\"data:" + strings.Repeat("x", 100_000) + "\"\n" +
+			strings.Repeat("#EXT-X-MAP:URI=\"k\"\n"+seg, 1_000)},
+		{"what only begins like a variable", "#EXTINF:4,\n" + strings.Repeat("{$", 500_000) + "\n#EXTINF:99999999,\ns.ts\n"},
 		{"variables that double", doubling.String() + seg},
 		{"variables in every line", large + strings.Repeat("#EXTINF:4,\n{$v}\n", 90_000)},
 		{"variants without end", strings.Repeat("#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n", 400_000)},

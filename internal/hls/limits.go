@@ -24,6 +24,7 @@ const (
 	maxVariables = 256
 	maxExpanded  = maxBody  // bytes that variables put into one playlist
 	maxResolved  = 64 << 20 // bytes of a playlist's URIs, made absolute: each may have all of the playlist's own
+	maxInForce   = 64 << 20 // bytes of the keys and init sections in force, wherever they change: one tag may change, and a megabyte of others hold
 
 	// A subtitle rendition may be one segment as long as the film.
 	maxSegmentDuration = 24 * time.Hour

@@ -75,6 +75,9 @@ type mediaParser struct {
 
 	keys    []Key // in force; never changed in place, segments share it
 	init    *Map  // in force
+	changed bool  // keys or init, since the last segment
+	inForce int   // bytes of both, wherever they changed
+	scratch []byte
 	bitrate int64 // in force
 	total   time.Duration
 	started map[string]time.Time // date ranges by id: their START-DATE
@@ -205,12 +208,28 @@ func (p *mediaParser) uri(line string, _ int) *Error {
 	if s.Range.Offset > math.MaxInt64-s.Range.Length {
 		return errorf(BadRange, 0, "the byte range ends beyond any file")
 	}
-	s.Keys, s.Map = p.keys, p.init
+	if s.Keys, s.Map = p.keys, p.init; p.changed {
+		p.changed = false
+		if p.inForce += p.lengthInForce(); p.inForce > maxInForce {
+			return errorf(OverLimits, 0, "the keys and init sections in force up to here have more than %d bytes", maxInForce)
+		}
+	}
 	if s.Range.Length == 0 { // draft 4.4.4.8: not for byte ranges
 		s.Bitrate = p.bitrate
 	}
 	p.begin()
 	return nil
+}
+
+// lengthInForce is how long the tags are that say what is in force: each segment
+// before which that has changed is kept with all of them.
+func (p *mediaParser) lengthInForce() int {
+	b := AppendKeys(p.scratch[:0], p.keys)
+	if p.init != nil {
+		b = AppendKeys(AppendMap(b, p.init), p.init.Keys)
+	}
+	p.scratch = b
+	return len(b)
 }
 
 // resolve makes a URI line absolute.
@@ -252,6 +271,7 @@ func (p *mediaParser) key(t tag) *Error {
 		KeyFormatVersions: attrs.get("KEYFORMATVERSIONS"),
 		KeyID:             attrs.get("KEYID"),
 	}
+	p.changed = true
 	switch {
 	case k.Method == "NONE":
 		p.keys = nil
@@ -305,7 +325,7 @@ func (p *mediaParser) mapTag(t tag) *Error {
 			return errorf(BadRange, 0, "the BYTERANGE of EXT-X-MAP can't be read: want length@offset")
 		}
 	}
-	p.init = m
+	p.init, p.changed = m, true
 	return nil
 }
 

@@ -66,12 +66,14 @@ func (v *variables) expand(s string) (string, *Error) {
 		if !ok {
 			return out.String(), nil
 		}
-		name, rest, closed := strings.Cut(after, "}")
-		if !closed || !isAttributeName(name) {
+		// Looked for no further than names go: a line may have any number of "{$".
+		end := strings.IndexByte(after[:min(len(after), maxName+1)], '}')
+		if end < 0 || !isAttributeName(after[:end]) {
 			out.WriteString("{$") // not a reference
 			s = after
 			continue
 		}
+		name, rest := after[:end], after[end+1:]
 		value, ok := v.defined[name]
 		if !ok {
 			return "", errorf(BadVar, 0, "the variable %s is not defined before its use", clip(name))
