@@ -67,7 +67,7 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 			from = anchors[n-1]
 		}
 		byID[tag.ID] = len(ranges)
-		ranges = append(ranges, DateRange{DateRange: copied(tag), At: from.at + tag.StartDate.Sub(from.date)})
+		ranges = append(ranges, DateRange{DateRange: copied(tag), At: from.at + between(from.date, tag.StartDate)})
 	}
 	slices.SortStableFunc(ranges, func(a, b DateRange) int { return cmp.Compare(a.At, b.At) })
 	next := make(map[string]time.Duration) // where one of a class begins, of those after r
@@ -77,7 +77,7 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 		switch {
 		case r.Length >= 0:
 		case !r.EndDate.IsZero():
-			r.Length = r.EndDate.Sub(r.StartDate)
+			r.Length = between(r.StartDate, r.EndDate)
 		case r.EndOnNext: // draft 4.4.5.1: until the next one of its class
 			if at, ok := next[r.Class]; ok {
 				r.Length = at - r.At
@@ -86,6 +86,13 @@ func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
 		next[r.Class] = r.At
 	}
 	return ranges, 0
+}
+
+// between returns the time from one date to another. Who writes the year 9999
+// means no date at all: it is cut to what can be added to other times.
+func between(from, to time.Time) time.Duration {
+	const most = 100 * 365 * 24 * time.Hour
+	return min(max(to.Sub(from), -most), most)
 }
 
 // copied returns a date range that shares no memory with the text of the

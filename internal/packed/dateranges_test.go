@@ -67,6 +67,23 @@ func TestDateRangesAmongDates(t *testing.T) {
 	}
 }
 
+// Dates that mean "never" leave times that can be added to others.
+func TestDatesOutOfReach(t *testing.T) {
+	_, m, err := hls.Parse("https://vod.example/a.m3u8", []byte("#EXTM3U\n#EXTINF:6,\n0.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n"+
+		"#EXT-X-DATERANGE:ID=\"open\",START-DATE=\"2026-01-01T00:00:00Z\",END-DATE=\"9999-12-31T23:59:59Z\"\n"+
+		"#EXT-X-DATERANGE:ID=\"never\",START-DATE=\"9999-12-31T23:59:59Z\",DURATION=6\n"+
+		"#EXT-X-DATERANGE:ID=\"always\",START-DATE=\"0001-02-03T00:00:00Z\",END-DATE=\"2026-01-01T00:00:06Z\"\n#EXTINF:6,\n1.ts\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const end = 12 * time.Second // of the playlist
+	for _, r := range packed.NewMedia(m).Ranges {
+		if begins, ends := r.At, r.At+r.Length; begins > end != (r.ID == "never") || r.ID == "open" && ends < end || ends < begins {
+			t.Errorf("range %q is from %s to %s", r.ID, begins, ends)
+		}
+	}
+}
+
 // Of very many date ranges the first are kept.
 func TestTooManyDateRanges(t *testing.T) {
 	m := packed.NewMedia(dated(t, 1005, func(i int) (time.Time, time.Time, string) {
