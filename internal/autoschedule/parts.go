@@ -28,7 +28,7 @@ func parts(a schedule.Auto, from, to time.Time) []part {
 			if !b.Days[day.Weekday()] {
 				continue
 			}
-			o := occurrence{schedule.Slot{Start: clock(day, b.From, a.Zone), End: clock(day, b.To, a.Zone)}, b.Rule}
+			o := occurrence{schedule.Slot{Start: schedule.AtClock(day, b.From, a.Zone), End: schedule.AtClock(day, b.To, a.Zone)}, b.Rule}
 			if !o.Start.Before(o.End) || !o.End.After(from) {
 				continue // the clock has jumped over it, or it is over
 			}
@@ -58,36 +58,6 @@ func parts(a schedule.Auto, from, to time.Time) []part {
 		list = append(list, part{schedule.Slot{Start: edge, End: schedule.MaxTime}, rule})
 	}
 	return list
-}
-
-// clock is the first instant of a day at which the clock of a zone shows at
-// least this time since midnight. A day on which the clock is put forward has
-// times that it never shows: then that is when it is put forward. Times that
-// it shows twice are meant the first time. So blocks that meet on the clock
-// meet in time.
-func clock(day time.Time, since time.Duration, zone *time.Location) time.Time {
-	wall := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).Add(since)
-	offset := func(t time.Time) time.Duration {
-		_, seconds := t.In(zone).Zone()
-		return time.Duration(seconds) * time.Second
-	}
-	// The offsets before and after any change of that day.
-	early := wall.Add(-offset(wall.Add(-24 * time.Hour)))
-	late := wall.Add(-offset(wall.Add(24 * time.Hour)))
-	shows := func(t time.Time) bool { return t.Add(offset(t)).Equal(wall) }
-	switch {
-	case shows(early) && shows(late):
-		if late.Before(early) {
-			return late
-		}
-		return early
-	case shows(early):
-		return early
-	case shows(late):
-		return late
-	}
-	start, _ := early.In(zone).ZoneBounds()
-	return start.UTC()
 }
 
 // pad is t, or the first instant after it at which the clock of a zone shows a

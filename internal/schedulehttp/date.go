@@ -55,16 +55,13 @@ func readDate(text string, now time.Time, zone *time.Location, acceptLanguage st
 		return schedule.Slot{}, false
 	}
 	d := best.day
-	at := func(days int, zone *time.Location) time.Time {
-		return time.Date(d.year, time.Month(d.month), d.day+days, 0, 0, 0, 0, zone)
-	}
 	if zone != nil {
-		return schedule.Slot{Start: at(0, zone).UTC(), End: at(1, zone).UTC()}, true
+		return schedule.Slot{Start: d.begin(zone), End: civilOf(d.days() + 1).begin(zone)}, true
 	}
 	// The day begins first at UTC+14 and ends last at UTC-12.
 	return schedule.Slot{
-		Start: at(-best.blur, time.UTC).Add(-14 * time.Hour),
-		End:   at(1+best.blur, time.UTC).Add(12 * time.Hour),
+		Start: civilOf(d.days() - best.blur).begin(time.UTC).Add(-14 * time.Hour),
+		End:   civilOf(d.days() + 1 + best.blur).begin(time.UTC).Add(12 * time.Hour),
 	}, true
 }
 
@@ -188,6 +185,11 @@ type civil struct{ year, month, day int }
 // days counts from 1970-01-01.
 func (c civil) days() int {
 	return int(time.Date(c.year, time.Month(c.month), c.day, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+}
+
+// begin is the first instant of the day in a zone.
+func (c civil) begin(zone *time.Location) time.Time {
+	return schedule.AtClock(time.Date(c.year, time.Month(c.month), c.day, 0, 0, 0, 0, time.UTC), 0, zone)
 }
 
 func civilOf(days int) civil {
