@@ -26,13 +26,26 @@ type Channel struct {
 
 // AsAired gives events the times at which they really aired, where that is
 // known: from the begin of an event's first airing to the end of its last one.
+// Without an end it ends as planned. An airing that was planned for another time
+// than the event now is does not count: somebody has moved the event since.
 // What is planned next ends the one before. The result is ordered and does not overlap.
 func AsAired(events []schedule.Event, airings []schedule.Airing) []schedule.Event {
 	if len(airings) == 0 {
 		return events
 	}
+	planned := make(map[string]schedule.Slot, len(events))
+	for _, e := range events {
+		planned[e.ID] = e.Slot
+	}
 	aired := make(map[string]schedule.Slot, len(airings))
 	for _, a := range airings {
+		plan := planned[a.EventID]
+		if a.End.IsZero() {
+			a.End = plan.End
+		}
+		if !a.Planned.Overlaps(plan) || !a.Start.Before(a.End) {
+			continue
+		}
 		slot, again := aired[a.EventID]
 		if !again || a.Start.Before(slot.Start) {
 			slot.Start = a.Start

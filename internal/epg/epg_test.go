@@ -177,6 +177,7 @@ https://e/live/master.m3u8?channel=two
 
 func TestAsAired(t *testing.T) {
 	slot := func(from, to int) schedule.Slot { return event("", from, to).Slot }
+	since := func(from int) schedule.Slot { return schedule.Slot{Start: slot(from, from).Start} }
 	events := []schedule.Event{event("a", 0, 10), event("b", 10, 20), event("c", 20, 30)}
 	for _, c := range []struct {
 		name    string
@@ -184,11 +185,17 @@ func TestAsAired(t *testing.T) {
 		want    string
 	}{
 		{"nothing aired", nil, "a 0-10 b 10-20 c 20-30"},
-		{"late", []schedule.Airing{{EventID: "a", Slot: slot(1, 12)}}, "a 1-10 b 10-20 c 20-30"},
-		{"both aired", []schedule.Airing{{EventID: "a", Slot: slot(1, 12)}, {EventID: "b", Slot: slot(12, 21)}}, "a 1-12 b 12-20 c 20-30"},
-		{"in two parts", []schedule.Airing{{EventID: "a", Slot: slot(0, 3)}, {EventID: "a", Slot: slot(5, 9)}}, "a 0-9 b 10-20 c 20-30"},
-		{"unknown event", []schedule.Airing{{EventID: "x", Slot: slot(0, 3)}}, "a 0-10 b 10-20 c 20-30"},
-		{"swallowed", []schedule.Airing{{EventID: "a", Slot: slot(10, 12)}}, "b 10-20 c 20-30"},
+		{"late", []schedule.Airing{{EventID: "a", Planned: slot(0, 10), Slot: slot(1, 12)}}, "a 1-10 b 10-20 c 20-30"},
+		{"both aired", []schedule.Airing{{EventID: "a", Planned: slot(0, 10), Slot: slot(1, 12)}, {EventID: "b", Planned: slot(10, 20), Slot: slot(12, 21)}}, "a 1-12 b 12-20 c 20-30"},
+		{"in two parts", []schedule.Airing{{EventID: "a", Planned: slot(0, 10), Slot: slot(0, 3)}, {EventID: "a", Planned: slot(0, 10), Slot: slot(5, 9)}}, "a 0-9 b 10-20 c 20-30"},
+		{"unknown event", []schedule.Airing{{EventID: "x", Planned: slot(0, 10), Slot: slot(0, 3)}}, "a 0-10 b 10-20 c 20-30"},
+		{"swallowed", []schedule.Airing{{EventID: "a", Planned: slot(0, 10), Slot: slot(10, 12)}}, "b 10-20 c 20-30"},
+		{"on air", []schedule.Airing{{EventID: "a", Planned: slot(0, 10), Slot: since(1)}}, "a 1-10 b 10-20 c 20-30"},
+		{"made longer on air", []schedule.Airing{{EventID: "b", Planned: slot(10, 12), Slot: since(11)}}, "a 0-10 b 11-20 c 20-30"},
+		{"made shorter on air", []schedule.Airing{{EventID: "c", Planned: slot(20, 60), Slot: since(21)}}, "a 0-10 b 10-20 c 21-30"},
+		{"moved since it aired", []schedule.Airing{{EventID: "b", Planned: slot(-60, -50), Slot: slot(-59, -50)}}, "a 0-10 b 10-20 c 20-30"},
+		{"moved while on air", []schedule.Airing{{EventID: "b", Planned: slot(-60, -50), Slot: since(-59)}}, "a 0-10 b 10-20 c 20-30"},
+		{"moved before its begin", []schedule.Airing{{EventID: "a", Planned: slot(5, 15), Slot: since(10)}}, "a 0-10 b 10-20 c 20-30"},
 	} {
 		var got []string
 		for _, e := range AsAired(events, c.airings) {

@@ -87,9 +87,11 @@ type Event struct {
 	Details
 }
 
-// An Airing says when an event was really on air.
+// An Airing says when an event was really on air. The end is zero where it is
+// not known: the event is on air, or nobody watched its end.
 type Airing struct {
 	EventID string
+	Planned Slot // as the event was planned then
 	Slot
 }
 

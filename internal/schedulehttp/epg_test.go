@@ -80,7 +80,7 @@ func TestGuideAsRun(t *testing.T) {
 		if channelID != "one" || !within.Overlaps(late) {
 			t.Errorf("asked for %s, %v", channelID, within)
 		}
-		return []schedule.Airing{{EventID: "a", Slot: late}}, nil
+		return []schedule.Airing{{EventID: "a", Planned: schedule.Slot{Start: hour.Add(-time.Hour), End: hour}, Slot: late}}, nil
 	}})
 	c.do("PUT", "/channels/one", nil, `{}`)
 	c.do("PUT", "/channels/one/schedule/a", nil, fmt.Sprintf(`{"uri":"https://a/b","start_time":%d,"duration":3600}`, hour.Add(-time.Hour).UnixMilli()))

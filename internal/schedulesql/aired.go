@@ -18,8 +18,7 @@ const maxCuts = 10_000
 const slack = time.Minute
 
 // Aired returns what of a channel's events was really on air within a slot, by
-// its playout log. An event that playout joined in progress began as planned;
-// one that is still on ends as planned.
+// its playout log. An event that playout joined in progress began as planned.
 func (s *Store) Aired(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Airing, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.cut FROM cuts c JOIN playout_logs l ON l.id = c.log_id
 		WHERE l.channel_id = $1 AND c.start_ns < $3 AND c.start_ns >= COALESCE(
@@ -38,14 +37,15 @@ func (s *Store) Aired(ctx context.Context, channelID string, within schedule.Slo
 		}
 		if open {
 			last := &airings[len(airings)-1]
-			if last.End.Add(slack).After(cut.Start) && cut.Start.After(last.Start) {
+			if last.Planned.End.Add(slack).After(cut.Start) && cut.Start.After(last.Start) {
 				last.End = cut.Start
 			}
 		}
 		if open = cut.Kind == playlog.Event && cut.Airing != nil; !open {
 			continue
 		}
-		a := schedule.Airing{EventID: cut.Airing.EventID, Slot: schedule.Slot{Start: cut.Start, End: cut.Airing.End}}
+		a := schedule.Airing{EventID: cut.Airing.EventID, Planned: schedule.Slot{Start: cut.Airing.Start, End: cut.Airing.End},
+			Slot: schedule.Slot{Start: cut.Start}}
 		if (cut.Rebase || cut.Reason == playlog.Joined) && cut.Airing.Start.Before(a.Start) {
 			a.Start = cut.Airing.Start
 		}
