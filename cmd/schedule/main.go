@@ -29,6 +29,7 @@ type Config struct {
 	APIKeys       service.List  `envconfig:"API_KEY" desc:"keys of which every write needs one, comma separated; unset: everybody may write"`
 	Lead          time.Duration `envconfig:"LEAD" default:"8s" desc:"how long before its start a cut must be in the playout log, 1s to 60s"`
 	EngineURL     string        `envconfig:"ENGINE_URL" desc:"where viewers reach the engine, for links to channels; unset: port 8000 of the host that a request names"`
+	EnginePageURL string        `envconfig:"ENGINE_PAGE_URL" desc:"where people who plan reach the engine's page, for links of the guide; unset: ENGINE_URL; none: no links"`
 }
 
 // Validate checks what the types don't.
@@ -36,6 +37,10 @@ func (c *Config) Validate() error {
 	c.EngineURL = strings.TrimRight(c.EngineURL, "/")
 	if reason := schedule.CheckURI(c.EngineURL); c.EngineURL != "" && reason != "" {
 		return errors.Join(c.policy().Validate(), fmt.Errorf("ENGINE_URL=%q %s: want for instance https://live.example.com", c.EngineURL, reason))
+	}
+	c.EnginePageURL = strings.TrimRight(c.EnginePageURL, "/")
+	if reason := schedule.CheckURI(c.EnginePageURL); c.EnginePageURL != "" && c.EnginePageURL != schedulehttp.NoEnginePage && reason != "" {
+		return errors.Join(c.policy().Validate(), fmt.Errorf("ENGINE_PAGE_URL=%q %s: want for instance http://engine.internal:8000, or none", c.EnginePageURL, reason))
 	}
 	if c.Lead < time.Second || c.Lead > time.Minute {
 		return errors.Join(c.policy().Validate(), fmt.Errorf("LEAD=%s: want 1s to 60s, for instance 8s", c.Lead))
@@ -75,8 +80,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	handler, err := schedulehttp.New(schedulehttp.Options{
 		Store: measured, Playout: measured.MeasurePlayout(playout), Logger: log, Origins: cfg.CORSWhitelist, APIKeys: cfg.APIKeys,
 		Reports: store, AsRun: measured.Aired,
-		EngineURL: cfg.EngineURL,
-		Duration:  loader.Duration,
+		EngineURL: cfg.EngineURL, EnginePageURL: cfg.EnginePageURL,
+		Duration: loader.Duration,
 		Inspect: func(ctx context.Context, uri string, ch *inspect.Channel) (*inspect.Report, error) {
 			return inspect.Asset(ctx, loader, uri, ch)
 		},

@@ -161,6 +161,7 @@ func TestConfigErrors(t *testing.T) {
 		{[]string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/db"}, "is the server up"},
 		{[]string{"CORS_WHITELIST=example.com"}, "CORS_WHITELIST"},
 		{[]string{"ENGINE_URL=live.example.com"}, "ENGINE_URL"},
+		{[]string{"ENGINE_PAGE_URL=engine:8000"}, "ENGINE_PAGE_URL"},
 		{[]string{"LEAD=500ms"}, "want 1s to 60s"},
 		{[]string{"LOG_LEVEL=loud", "METRICS_PORT=x"}, "METRICS_PORT"},
 		{[]string{"DATABASE_URL=/proc/nowhere/schedule.db"}, "DATABASE_URL"},
@@ -181,7 +182,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"PORT", "8001", "KEY", "LOG_LEVEL", "LOG_FORMAT", "ORIGIN_HOSTS", "PRIVATE_ORIGINS",
-		"METRICS_PORT", "CORS_WHITELIST", "DATABASE_URL", "data/schedule.db", "API_KEY", "LEAD", "ENGINE_URL"} {
+		"METRICS_PORT", "CORS_WHITELIST", "DATABASE_URL", "data/schedule.db", "API_KEY", "LEAD", "ENGINE_URL", "ENGINE_PAGE_URL"} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("-help lacks %s:\n%s", name, &out)
 		}

@@ -102,12 +102,20 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%s: the API key is in the open", c.name)
 		}
 	}
-	if got := pairs(t, container(t, s, "Schedule")["Environment"], "Name", "Value")["ENGINE_URL"]; got != "https://Distribution.DomainName" {
-		t.Errorf("ENGINE_URL=%s", got)
-	}
-	own := evaluate(t, map[string]any{"ViewerDomainName": "live.example.com", "ViewerCertificateArn": certificate})
-	if got := pairs(t, container(t, own, "Schedule")["Environment"], "Name", "Value")["ENGINE_URL"]; got != "https://live.example.com" {
-		t.Errorf("ENGINE_URL=%s with a domain of one's own", got)
+	// Links: for viewers to CloudFront, for those who plan to an engine, if they
+	// are where they can reach it.
+	for _, c := range []struct {
+		parameters    map[string]any
+		viewers, page string
+	}{
+		{nil, "https://Distribution.DomainName", s.outputs["EngineUrl"].(string)},
+		{map[string]any{"ViewerDomainName": "live.example.com", "ViewerCertificateArn": certificate}, "https://live.example.com", s.outputs["EngineUrl"].(string)},
+		{map[string]any{"ScheduleCidr": "0.0.0.0/0", "OriginDomainName": "origin.example.com", "OriginCertificateArn": certificate}, "https://Distribution.DomainName", "none"},
+	} {
+		env := pairs(t, container(t, evaluate(t, c.parameters), "Schedule")["Environment"], "Name", "Value")
+		if env["ENGINE_URL"] != c.viewers || env["ENGINE_PAGE_URL"] != c.page {
+			t.Errorf("%v: ENGINE_URL=%s ENGINE_PAGE_URL=%s", c.parameters, env["ENGINE_URL"], env["ENGINE_PAGE_URL"])
+		}
 	}
 }
 

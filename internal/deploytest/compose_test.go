@@ -111,8 +111,10 @@ func TestCompose(t *testing.T) {
 	if got := strings.Join(demo.Command, " "); got != "-schedule "+*engine.Environment["CHANNELMGRAPI"]+" -vod-url "+strings.TrimSuffix(from, "/") {
 		t.Errorf("the demo is started with %s", got)
 	}
-	if got, want := *project.Services["schedule"].Environment["ENGINE_URL"], "http://localhost:"+engine.Ports[0].Published; got != want {
-		t.Errorf("ENGINE_URL is %s, want %s", got, want)
+	for variable, service := range map[string]types.ServiceConfig{"ENGINE_URL": project.Services["cache"], "ENGINE_PAGE_URL": engine} {
+		if got, want := *project.Services["schedule"].Environment[variable], "http://localhost:"+service.Ports[0].Published; got != want {
+			t.Errorf("%s is %s, want %s", variable, got, want)
+		}
 	}
 	elsewhere := compose(t, nil, "PUBLIC_HOST=tv.example", "VERSION=v9", "API_KEY=secret")
 	for _, name := range []string{"schedule", "engine", "demo"} { // who asks for the key, and who write

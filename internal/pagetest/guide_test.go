@@ -65,7 +65,8 @@ func newService(t testing.TB, keys ...string) *service {
 	loader := asset.New(asset.Options{})
 	handler, err := schedulehttp.New(schedulehttp.Options{
 		Store: store, Playout: aired{store.Playout(playlog.Lead), s.cuts}, Reports: store, AsRun: store.Aired,
-		Logger: slog.New(slog.DiscardHandler), APIKeys: keys, EngineURL: "https://live.example",
+		Logger: slog.New(slog.DiscardHandler), APIKeys: keys,
+		EngineURL: "https://live.example", EnginePageURL: "https://engine.example",
 		Duration: loader.Duration,
 		Inspect: func(ctx context.Context, uri string, ch *inspect.Channel) (*inspect.Report, error) {
 			return inspect.Asset(ctx, loader, uri, ch)

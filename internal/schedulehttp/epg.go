@@ -2,6 +2,7 @@ package schedulehttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,6 +71,7 @@ func (h *handler) guideChannel(c schedule.Channel, engine string) epg.Channel {
 type textOutput struct {
 	ContentType  string `header:"Content-Type"`
 	CacheControl string `header:"Cache-Control"`
+	Link         string `header:"Link" doc:"With rel=status (RFC 8631): the engine's page, where people see what is on; not there if none can be reached."`
 	Body         []byte
 }
 
@@ -78,10 +80,7 @@ func (h *handler) channelsM3U(ctx context.Context, in *struct{ Base }) (*textOut
 	if err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
-	engine := h.EngineURL
-	if engine == "" {
-		engine = in.engine()
-	}
+	engine := cmp.Or(h.EngineURL, in.engine())
 	list := make([]epg.Channel, len(channels))
 	for i, c := range channels {
 		list[i] = h.guideChannel(c, engine)
@@ -90,7 +89,11 @@ func (h *handler) channelsM3U(ctx context.Context, in *struct{ Base }) (*textOut
 	if err := epg.WriteM3U(&b, in.guide(), list); err != nil {
 		return nil, h.fail(ctx, err, nil)
 	}
-	return &textOutput{ContentType: "audio/x-mpegurl; charset=utf-8", CacheControl: "max-age=60", Body: b.Bytes()}, nil
+	out := &textOutput{ContentType: "audio/x-mpegurl; charset=utf-8", CacheControl: "max-age=60", Body: b.Bytes()}
+	if page := cmp.Or(h.EnginePageURL, engine); page != NoEnginePage {
+		out.Link = "<" + page + `/>; rel="status"`
+	}
+	return out, nil
 }
 
 func (h *handler) guide(ctx context.Context, in *struct{ RangeQuery }) (*huma.StreamResponse, error) {

@@ -57,6 +57,22 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// The guide asks for the engine's page, which is not where viewers' playlists
+// are if these come through a cache.
+func TestEnginePage(t *testing.T) {
+	for _, c := range []struct{ viewers, page, want string }{
+		{"https://live.example", "", `<https://live.example/>; rel="status"`},
+		{"https://live.example", "http://engine.internal:8000", `<http://engine.internal:8000/>; rel="status"`},
+		{"https://live.example", NoEnginePage, ""},
+		{"", "", `<http://127.0.0.1:8000/>; rel="status"`},
+	} {
+		a := newClient(t, Options{EngineURL: c.viewers, EnginePageURL: c.page}).do("HEAD", "/channels.m3u", nil, "")
+		if got := a.header.Get("Link"); a.status != 200 || got != c.want {
+			t.Errorf("%+v: %d, Link: %s", c, a.status, got)
+		}
+	}
+}
+
 // Without ENGINE_URL links lead to the host that the player has used; a host
 // that is none goes nowhere.
 func TestGuideHosts(t *testing.T) {

@@ -46,11 +46,19 @@ type Options struct {
 	// EngineURL is where viewers reach the engine, for links to channels; "" is
 	// port 8000 of the host by which this service is reached.
 	EngineURL string
+	// EnginePageURL is where people who plan reach the engine's page, which a
+	// cache for viewers does not pass; "" is as EngineURL, and with
+	// [NoEnginePage] the guide has no links to it.
+	EnginePageURL string
 	// AsRun tells what has aired; without it guides have the planned times.
 	AsRun AsRun
 	// Reports has what the auto-scheduler reports; nil if none runs.
 	Reports Reports
 }
+
+// NoEnginePage is the [Options.EnginePageURL] of a service whose users can't
+// reach the engine's page.
+const NoEnginePage = "none"
 
 // Sizes of request bodies in bytes; more is answered with 413.
 const (

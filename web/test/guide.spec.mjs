@@ -35,6 +35,12 @@ await run(async ({ options, open, close, step, axe, picture }) => {
   await row(page, "one").waitFor();
   await zoom(page, hour);
 
+  await step("links lead to the engine's page, not to where viewers' playlists are", async () => {
+    await page.locator("#multiview").waitFor();
+    equal(await page.locator("#multiview").getAttribute("href"), "https://engine.example/");
+    equal(await row(page, "one").locator(".watch").getAttribute("href"), "https://engine.example/?channel=one");
+  });
+
   await step("a VOD's URL becomes an event of exact length", async () => {
     await page.locator("#new").click();
     await page.locator("#uri").fill(vod("ember"));

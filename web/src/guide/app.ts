@@ -32,7 +32,7 @@ export class GuideApp extends LitElement {
   @state() private panel: Panel | null = null;
   @state() private toast: { text: string; kind: "info" | "bad"; undo: boolean } | null = null;
   @state() private theme = currentTheme();
-  @state() private engine: string | null = null;
+  @state() private enginePage: string | null = null;
   @state() private keyRefused: string | null = null;
   @state() private menu = false;
   @state() private shownFrom = Date.now();
@@ -82,9 +82,9 @@ export class GuideApp extends LitElement {
       this.fitted = true;
       this.span = this.fitting();
     }
-    if (this.engine === null && this.store.lines.length > 0 && !this.askedEngine) {
-      this.askedEngine = true;
-      void this.store.service.engine().then((engine) => (this.engine = engine)).catch(() => (this.askedEngine = false));
+    if (!this.askedEnginePage) {
+      this.askedEnginePage = true;
+      void this.store.service.enginePage().then((page) => (this.enginePage = page)).catch(() => (this.askedEnginePage = false));
     }
     const panel = this.panel;
     if (panel?.kind === "channel" && panel.channelId && !this.store.line(panel.channelId)) this.panel = null;
@@ -93,7 +93,7 @@ export class GuideApp extends LitElement {
 
   /** Whether the span fits what is planned, or was chosen. */
   private fitted = false;
-  private askedEngine = false;
+  private askedEnginePage = false;
   /** While a draft is tried again it is none, and the form stays. */
   private replacing = false;
 
@@ -149,7 +149,7 @@ export class GuideApp extends LitElement {
             <button class="icon" id="redo" aria-label=${texts.redo} title="${texts.redo} (Ctrl+Y)" ?disabled=${s.redoable.length === 0} @click=${() => s.redo()}>${icons.redo}</button>
           </div>
           <div class="group">
-            ${this.engine ? html`<a class="button" id="multiview" href=${`${this.engine}/`}>${texts.multiview}</a>` : nothing}
+            ${this.enginePage ? html`<a class="button" id="multiview" href=${this.enginePage}>${texts.multiview}</a>` : nothing}
             <button class="icon" id="theme" aria-label=${this.theme === "dark" ? common.themeLight : common.themeDark} title=${this.theme === "dark" ? common.themeLight : common.themeDark} @click=${this.switchTheme}>${icons.theme}</button>
             <button class="icon" id="help-button" aria-label=${texts.help} title="${texts.help} (?)" @click=${() => this.help.showModal()}>?</button>
           </div>
@@ -159,7 +159,7 @@ export class GuideApp extends LitElement {
       ${s.offline !== null ? html`<p class="offline" role="alert">${texts.offline(s.offline)}</p>` : nothing}
       <main>
         ${this.span
-          ? html`<guide-grid .store=${s} .lines=${lines} .version=${this.version} .zone=${this.zone} .span=${this.span} .selected=${this.selected} .marked=${this.marked} .engine=${this.engine}
+          ? html`<guide-grid .store=${s} .lines=${lines} .version=${this.version} .zone=${this.zone} .span=${this.span} .selected=${this.selected} .marked=${this.marked} .enginePage=${this.enginePage}
               @open=${this.opened} @create=${this.created} @place=${this.placed} @remove=${this.removed} @copy=${this.copied} @zoom=${this.zoomed} @moved=${this.moved}
               @channel=${(e: CustomEvent<GridEvents["channel"]>) => (this.panel = { kind: "channel", channelId: e.detail.channelId })}></guide-grid>`
           : html`<p class="first">${common.loading}</p>`}

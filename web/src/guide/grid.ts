@@ -65,7 +65,7 @@ export class GuideGrid extends LitElement {
   @property() selected = "";
   /** Events to be seen at once: those in the way of a draft. */
   @property({ attribute: false }) marked = new Set<string>();
-  @property() engine: string | null = null;
+  @property() enginePage: string | null = null;
 
   @state() private anchor = startOfDay(Date.now(), "UTC");
   @state() private cursor: Cursor | null = null;
@@ -356,7 +356,7 @@ export class GuideGrid extends LitElement {
     const cursor = this.cursor?.channelId === id ? this.cursor : null;
     return guard(
       [
-        line, line.version, line.channel, index, this.left, this.right, this.axis.origin, this.axis.scale, this.zone, this.selected, this.marked, this.engine,
+        line, line.version, line.channel, index, this.left, this.right, this.axis.origin, this.axis.scale, this.zone, this.selected, this.marked, this.enginePage,
         drafts.map((d) => JSON.stringify(d.edit) + d.with.length).join(), hold && JSON.stringify(hold), cursor && JSON.stringify(cursor), Math.floor(this.now / (10 * second)),
         line.events.filter((e) => this.store.pending.has(e.id)).length,
       ],
@@ -384,8 +384,8 @@ export class GuideGrid extends LitElement {
               ? html`<span class="dot"></span><span class="ellipsis">${on.title || common.untitled}</span>`
               : html`<span class="ellipsis">${channel.id}</span>`}
         </span>
-        ${this.engine
-          ? html`<a class="watch" tabindex="-1" target="_blank" rel="noopener" href=${`${this.engine}/?channel=${encodeURIComponent(channel.id)}`} title=${texts.watch(channel.name || channel.id)} aria-label=${texts.watch(channel.name || channel.id)}>
+        ${this.enginePage
+          ? html`<a class="watch" tabindex="-1" target="_blank" rel="noopener" href=${`${this.enginePage}?channel=${encodeURIComponent(channel.id)}`} title=${texts.watch(channel.name || channel.id)} aria-label=${texts.watch(channel.name || channel.id)}>
               <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M5 3.2v9.6l7.6-4.8z" fill="currentColor" /></svg></a>`
           : nothing}
       </div>

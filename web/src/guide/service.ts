@@ -136,12 +136,10 @@ export class Service {
     return `${path("channels", id, "schedule")}?date=${encodeURIComponent(day)}&tz=${encodeURIComponent(zone)}`;
   }
 
-  /** Where viewers reach the engine: the service says it in its list for players. */
-  async engine(): Promise<string | null> {
-    const text = await (await request("channels.m3u")).text();
-    const line = text.split("\n").find((l) => l.startsWith("http"));
-    const end = line?.lastIndexOf("/live/master.m3u8") ?? -1;
-    return line && end > 0 ? line.slice(0, end) : null;
+  /** The engine's page, which the service names beside its list for players; null where it can't be reached from here. */
+  async enginePage(): Promise<string | null> {
+    const link = (await request("channels.m3u", { method: "HEAD" })).headers.get("Link") ?? "";
+    return /<(https?:[^>]+)>; rel="status"/.exec(link)?.[1] ?? null;
   }
 }
 
