@@ -165,6 +165,21 @@ func TestDeadlineConnIsNotHeard(t *testing.T) {
 	}
 }
 
+// After a read that was ended by a deadline of the past, the next one does not
+// begin with that.
+func TestDeadlineOfThePastIsTakenBack(t *testing.T) {
+	var told []time.Time
+	now := time.Now()
+	d := deadline{base: now, tell: func(at time.Time) error { told = append(told, at); return nil }, wanted: never, told: never}
+	err := errors.Join(d.begin(), d.set(time.Unix(1, 0)))
+	if again := d.end(os.ErrDeadlineExceeded); again || err != nil {
+		t.Errorf("again %t, %v", again, err)
+	}
+	if err := errors.Join(d.set(now.Add(time.Minute)), d.begin()); err != nil || len(told) != 2 || !told[1].Equal(now.Add(time.Minute)) {
+		t.Errorf("%v, the poller was told of %s", err, told)
+	}
+}
+
 // counted counts how often a connection's poller is told of a deadline.
 type counted struct {
 	net.Conn

@@ -76,6 +76,25 @@ func TestLoadValidates(t *testing.T) {
 	}
 }
 
+// Side ports are their own, unless the system chooses them.
+func TestPorts(t *testing.T) {
+	for _, c := range []struct{ port, metrics, pprof, names string }{
+		{"0", "0", "0", ""},
+		{"8001", "9001", "6060", ""},
+		{"8001", "8001", "6060", "METRICS_PORT="},
+		{"8001", "9001", "8001", "PPROF_PORT="},
+		{"8001", "9001", "9001", "PPROF_PORT="},
+	} {
+		t.Setenv("PORT", c.port)
+		t.Setenv("METRICS_PORT", c.metrics)
+		t.Setenv("PPROF_PORT", c.pprof)
+		_, err := Load(new(testConfig), "test", nil, io.Discard)
+		if (err != nil) != (c.names != "") || err != nil && !strings.HasPrefix(err.Error(), c.names) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestLoadHelp(t *testing.T) {
 	var out bytes.Buffer
 	cfg := &testConfig{Environment: Environment{Port: "8001"}}

@@ -84,6 +84,7 @@ func TestRequestID(t *testing.T) {
 		kept  bool
 	}{
 		{"Root=1-67891233-abcdef012345678912345678", true},
+		{"0aZ9-_.:=/+", true},
 		{"", false},
 		{"a\x1b[31mb", false},
 		{"with blank", false},
@@ -154,8 +155,11 @@ func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	o := testOptions(&log)
 	o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/late" {
+		switch r.URL.Path {
+		case "/late":
 			_, _ = io.WriteString(w, "half an ans")
+		case "/abort":
+			panic(http.ErrAbortHandler)
 		}
 		panic("secret detail")
 	})
@@ -171,16 +175,18 @@ func TestPanic(t *testing.T) {
 	if !strings.Contains(log.String(), "secret detail") || !strings.Contains(log.String(), "TestPanic") {
 		t.Errorf("the log lacks the panic or its stack: %s", &log)
 	}
-	func() {
-		defer func() {
-			if recover() != http.ErrAbortHandler {
-				t.Error("a half answer does not cut the connection")
-			}
+	for _, path := range []string{"/late", "/abort"} {
+		func() {
+			defer func() {
+				if recover() != http.ErrAbortHandler {
+					t.Errorf("%s does not cut the connection", path)
+				}
+			}()
+			get(h, "GET", path)
 		}()
-		get(h, "GET", "/late")
-	}()
+	}
 	if w := get(h, "GET", "/metrics"); !strings.Contains(w.Body.String(), "http_panics_total 2") {
-		t.Error("panics are not counted")
+		t.Error("panics are not counted, or what a handler does on purpose is")
 	}
 }
 
@@ -193,6 +199,7 @@ func TestAccessLog(t *testing.T) {
 	})
 	router.Get("/channels/{id}", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
+		w.WriteHeader(http.StatusOK) // too late
 		_, _ = io.WriteString(w, "four")
 	})
 	o.Handler = router
