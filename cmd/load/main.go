@@ -74,6 +74,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	o.Channels = strings.Split(*channels, ",")
 	if *count > 0 {
+		if strings.Count(*channels, "%") != 1 {
+			return fmt.Errorf("-channels %s: with -channel-count want a name with one number in it, for instance ch%%04d", *channels)
+		}
 		o.Channels = o.Channels[:0]
 		for i := range *count {
 			o.Channels = append(o.Channels, fmt.Sprintf(*channels, i))

@@ -28,6 +28,7 @@ type conn struct {
 	in   *bufio.Reader
 	out  []byte
 	body []byte
+	came bool // something of the latest answer has come
 }
 
 func newConn(l *load) *conn { return &conn{load: l} }
@@ -62,13 +63,14 @@ type answer struct {
 func (c *conn) get(ctx context.Context, t target, tag string) (answer, error) {
 	reused := c.raw != nil
 	a, err := c.try(ctx, t, tag)
-	if err != nil && reused && ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && reused && !c.came && ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		a, err = c.try(ctx, t, tag) // it was closed while nothing was asked
 	}
 	return a, err
 }
 
 func (c *conn) try(ctx context.Context, t target, tag string) (a answer, err error) {
+	c.came = false
 	if err := c.open(ctx, t.url); err != nil {
 		return answer{}, err
 	}
@@ -114,6 +116,7 @@ func (c *conn) header() ([]byte, error) {
 	for {
 		_, err := c.in.Peek(c.in.Buffered() + 1)
 		have, _ := c.in.Peek(c.in.Buffered())
+		c.came = len(have) > 0
 		if end := bytes.Index(have, []byte("\r\n\r\n")); end >= 0 {
 			return have[:end+4], nil
 		}

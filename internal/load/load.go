@@ -48,6 +48,9 @@ type Options struct {
 	AllowRemote bool
 }
 
+// mostRate is more than one goroutine can keep, and its interval is not zero.
+const mostRate = 1_000_000
+
 func (o *Options) complete() error {
 	if o.Path == "" {
 		o.Path = "/live/master.m3u8?channel={id}"
@@ -72,8 +75,8 @@ func (o *Options) complete() error {
 		return errors.New("say for how long")
 	case o.RampUp < 0 || o.RampUp > o.For:
 		return errors.New("the ramp-up must end before the load does")
-	case o.Rate < 0:
-		return errors.New("a rate is not negative")
+	case !(0 <= o.Rate && o.Rate <= mostRate): // NaN is neither
+		return fmt.Errorf("the rate is %g a second: want up to %d", o.Rate, mostRate)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,6 +189,20 @@ func TestFaults(t *testing.T) {
 			}
 			return false
 		}}, "connection closed: "},
+		{"cuts off once, in the middle", server{before: func() func(time.Duration, http.ResponseWriter, *http.Request) bool {
+			var once sync.Once
+			return func(at time.Duration, w http.ResponseWriter, _ *http.Request) bool {
+				if at > 30*time.Second {
+					once.Do(func() {
+						w.Header().Set("Content-Length", "100")
+						_, _ = w.Write([]byte("#EXTM3U\n"))
+						_ = http.NewResponseController(w).Flush()
+						panic(http.ErrAbortHandler)
+					})
+				}
+				return false
+			}
+		}()}, "connection closed: 1"},
 		{"no playlist", server{before: func(at time.Duration, w http.ResponseWriter, r *http.Request) bool {
 			return at > 30*time.Second && at < 33*time.Second
 		}}, "no media playlist: "},
@@ -266,6 +281,9 @@ func TestOptions(t *testing.T) {
 		"no time":      func(o *Options) { o.For = 0 },
 		"long ramp-up": func(o *Options) { o.RampUp = time.Minute },
 		"no id":        func(o *Options) { o.Path = "/live/master.m3u8" },
+		"rate below 0": func(o *Options) { o.Rate = -1 },
+		"no rate":      func(o *Options) { o.Rate = math.NaN() },
+		"endless rate": func(o *Options) { o.Rate = math.Inf(1) },
 	} {
 		o := good
 		change(&o)
