@@ -15,7 +15,7 @@ func AppendKeys(dst []byte, keys []Key) []byte {
 	for _, k := range keys {
 		dst = append(dst, "#EXT-X-KEY:METHOD="...)
 		dst = append(dst, k.Method...)
-		dst = AppendQuoted(dst, ",URI", k.URI)
+		dst = appendQuoted(dst, ",URI", k.URI)
 		if k.IV != "" {
 			dst = append(append(dst, ",IV="...), k.IV...)
 		}
@@ -23,7 +23,7 @@ func AppendKeys(dst []byte, keys []Key) []byte {
 			if isHex(k.KeyID) {
 				dst = append(append(dst, ",KEYID="...), k.KeyID...)
 			} else {
-				dst = AppendQuoted(dst, ",KEYID", k.KeyID)
+				dst = appendQuoted(dst, ",KEYID", k.KeyID)
 			}
 		}
 		dst = appendOptional(dst, ",KEYFORMAT", k.KeyFormat)
@@ -36,7 +36,7 @@ func AppendKeys(dst []byte, keys []Key) []byte {
 // AppendMap writes an EXT-X-MAP (draft 4.4.4.5) with its newline. Its keys
 // are not written: they must stand before it.
 func AppendMap(dst []byte, m *Map) []byte {
-	dst = AppendQuoted(dst, "#EXT-X-MAP:URI", m.URI)
+	dst = appendQuoted(dst, "#EXT-X-MAP:URI", m.URI)
 	if m.Range.Length > 0 {
 		dst = append(dst, `,BYTERANGE="`...)
 		dst = AppendByteRange(dst, m.Range)
@@ -55,7 +55,7 @@ func AppendByteRange(dst []byte, r ByteRange) []byte {
 
 // AppendDateRange writes an EXT-X-DATERANGE (draft 4.4.5.1) with its newline.
 func AppendDateRange(dst []byte, r DateRange) []byte {
-	dst = AppendQuoted(dst, "#EXT-X-DATERANGE:ID", r.ID)
+	dst = appendQuoted(dst, "#EXT-X-DATERANGE:ID", r.ID)
 	dst = appendOptional(dst, ",CLASS", r.Class)
 	dst = append(dst, `,START-DATE="`...)
 	dst = append(AppendDate(dst, r.StartDate), '"')
@@ -158,10 +158,10 @@ func AppendVariant(dst []byte, v *Variant) []byte {
 // AppendRendition writes an EXT-X-MEDIA (draft 4.4.6.1) with its newline.
 func AppendRendition(dst []byte, r *Rendition) []byte {
 	dst = append(append(dst, "#EXT-X-MEDIA:TYPE="...), r.Type...)
-	dst = AppendQuoted(dst, ",GROUP-ID", r.GroupID)
+	dst = appendQuoted(dst, ",GROUP-ID", r.GroupID)
 	dst = appendOptional(dst, ",LANGUAGE", r.Language)
 	dst = appendOptional(dst, ",ASSOC-LANGUAGE", r.AssocLanguage)
-	dst = AppendQuoted(dst, ",NAME", r.Name)
+	dst = appendQuoted(dst, ",NAME", r.Name)
 	dst = appendOptional(dst, ",STABLE-RENDITION-ID", r.StableRenditionID)
 	if r.Default {
 		dst = append(dst, ",DEFAULT=YES"...)
@@ -181,10 +181,10 @@ func AppendRendition(dst []byte, r *Rendition) []byte {
 	return append(dst, '\n')
 }
 
-// AppendQuoted writes name="value". A quoted string has no way to hold a quote
+// appendQuoted writes name="value". A quoted string has no way to hold a quote
 // or a control character (draft 4.2): quotes become apostrophes, and control
 // characters are dropped, so that no value can begin another attribute or line.
-func AppendQuoted(dst []byte, name, value string) []byte {
+func appendQuoted(dst []byte, name, value string) []byte {
 	dst = append(append(dst, name...), '=', '"')
 	for _, r := range value {
 		switch {
@@ -203,7 +203,7 @@ func appendOptional(dst []byte, name, value string) []byte {
 	if value == "" {
 		return dst
 	}
-	return AppendQuoted(dst, name, value)
+	return appendQuoted(dst, name, value)
 }
 
 // appendBare writes an attribute without quotes that has a value.

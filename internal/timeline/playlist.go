@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"consuo/internal/hls"
 	"consuo/internal/packed"
 	"consuo/internal/playlog"
 )
@@ -244,7 +245,7 @@ func (s *scope) appendKeys(dst []byte, k packed.Keys) []byte {
 	// METHOD=NONE (draft 4.4.4.4): where the set of formats changes, those of
 	// before would stay.
 	if s.keys.Tags != "" && s.keys.Formats != k.Formats {
-		dst = append(dst, "#EXT-X-KEY:METHOD=NONE\n"...)
+		dst = append(dst, hls.KeyNone...)
 	}
 	s.keys = k
 	return append(dst, k.Tags...)
