@@ -29,8 +29,8 @@ type station struct {
 	items  map[string]*item // by URI
 }
 
-func (s *station) Channels(context.Context) (scheduleclient.List, bool, error) {
-	return scheduleclient.List{Channels: []scheduleclient.Channel{{ID: "one", Revision: "1", Config: s.config}}}, true, nil
+func (s *station) Channels(context.Context) (scheduleclient.List, error) {
+	return scheduleclient.List{Channels: []scheduleclient.Channel{{ID: "one", Revision: "1", Config: s.config}}}, nil
 }
 
 func (s *station) Schedule(_ context.Context, _ string, start, end time.Time) (scheduleclient.Schedule, error) {

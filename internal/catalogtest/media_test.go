@@ -320,12 +320,12 @@ func (m *maker) subtitles(f film, name string) {
 // programme is a schedule that the engine reads: short events in turn.
 type programme map[string][]scheduleclient.Event
 
-func (p programme) Channels(context.Context) (scheduleclient.List, bool, error) {
+func (p programme) Channels(context.Context) (scheduleclient.List, error) {
 	var list scheduleclient.List
 	for id := range p {
 		list.Channels = append(list.Channels, scheduleclient.Channel{ID: id, Name: id, Revision: "1"})
 	}
-	return list, true, nil
+	return list, nil
 }
 
 func (p programme) Schedule(_ context.Context, channel string, start, end time.Time) (scheduleclient.Schedule, error) {

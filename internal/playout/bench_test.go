@@ -42,12 +42,12 @@ type plan struct {
 	events int // a day of them; the first is on air
 }
 
-func (p plan) Channels(context.Context) (scheduleclient.List, bool, error) {
+func (p plan) Channels(context.Context) (scheduleclient.List, error) {
 	var list scheduleclient.List
 	for i := range p.n {
 		list.Channels = append(list.Channels, scheduleclient.Channel{ID: "channel-" + strconv.Itoa(i), Name: "Channel " + strconv.Itoa(i), Revision: "1"})
 	}
-	return list, true, nil
+	return list, nil
 }
 
 func (p plan) Schedule(_ context.Context, channel string, start, end time.Time) (scheduleclient.Schedule, error) {

@@ -23,7 +23,7 @@ import (
 // schedule is what should air. Both methods return the last good answer beside
 // an error.
 type schedule interface {
-	Channels(ctx context.Context) (scheduleclient.List, bool, error)
+	Channels(ctx context.Context) (scheduleclient.List, error)
 	Schedule(ctx context.Context, channel string, start, end time.Time) (scheduleclient.Schedule, error)
 }
 
@@ -193,7 +193,7 @@ func (e *Engine) read(ctx context.Context) {
 	// Not the asker's context: others wait for the same answer.
 	go func() {
 		defer close(l.done)
-		list, _, err := e.Schedule.Channels(e.life)
+		list, err := e.Schedule.Channels(e.life)
 		e.learn(list, err)
 	}()
 	select {

@@ -553,6 +553,7 @@ func (r *runner) freeze(ctx context.Context, assets ...*timeline.Asset) error {
 		if r.frozen == nil {
 			r.frozen = make(map[string]time.Time)
 		}
+		maps.DeleteFunc(r.frozen, func(_ string, at time.Time) bool { return time.Since(at) >= refreeze })
 		r.frozen[a.Digest] = time.Now()
 	}
 	return nil

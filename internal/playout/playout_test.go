@@ -41,14 +41,14 @@ type station struct {
 	lists    int                      // reads of the list
 }
 
-func (s *station) Channels(context.Context) (scheduleclient.List, bool, error) {
+func (s *station) Channels(context.Context) (scheduleclient.List, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lists++
 	if s.away != nil {
-		return scheduleclient.List{}, false, s.away
+		return scheduleclient.List{}, s.away
 	}
-	return scheduleclient.List{Channels: slices.Clone(s.channels)}, true, nil
+	return scheduleclient.List{Channels: slices.Clone(s.channels)}, nil
 }
 
 func (s *station) Schedule(_ context.Context, channel string, start, end time.Time) (scheduleclient.Schedule, error) {
@@ -501,11 +501,11 @@ func TestStartedBeforeTheSchedule(t *testing.T) {
 // slow is a schedule that is given up as package scheduleclient does.
 type slow struct{ *station }
 
-func (s slow) Channels(ctx context.Context) (scheduleclient.List, bool, error) {
+func (s slow) Channels(ctx context.Context) (scheduleclient.List, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	<-ctx.Done()
-	return scheduleclient.List{}, false, ctx.Err()
+	return scheduleclient.List{}, ctx.Err()
 }
 
 // TestScheduleHangs: nobody waits for longer than for a channel that wakes.

@@ -616,12 +616,12 @@ type polling struct {
 	store *machine
 }
 
-func (p polling) Channels(ctx context.Context) (scheduleclient.List, bool, error) {
+func (p polling) Channels(ctx context.Context) (scheduleclient.List, error) {
 	sent := p.local()
 	time.Sleep(3 * time.Millisecond)
-	list, changed, err := p.station.Channels(ctx)
+	list, err := p.station.Channels(ctx)
 	p.observe(sent, playlog.Page{Now: p.store.now()}, err)
-	return list, changed, err
+	return list, err
 }
 
 // timed is a cluster whose replicas keep store time by asking.

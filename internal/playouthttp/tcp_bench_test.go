@@ -221,8 +221,8 @@ func (s *stack) stop(tb testing.TB) *playout.Document {
 // programme is a schedule with one channel that plays one VOD.
 type programme struct{ uri string }
 
-func (p *programme) Channels(context.Context) (scheduleclient.List, bool, error) {
-	return scheduleclient.List{Channels: []scheduleclient.Channel{{ID: "one", Name: "One", Revision: "1"}}}, true, nil
+func (p *programme) Channels(context.Context) (scheduleclient.List, error) {
+	return scheduleclient.List{Channels: []scheduleclient.Channel{{ID: "one", Name: "One", Revision: "1"}}}, nil
 }
 
 func (p *programme) Schedule(_ context.Context, _ string, start, end time.Time) (scheduleclient.Schedule, error) {

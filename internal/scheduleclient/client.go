@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +43,6 @@ type Client struct {
 
 	mu         sync.Mutex // guards what follows; not held across requests
 	list       answer[List]
-	returned   digest // of the list that Channels has returned last
 	schedules  map[string]answer[Schedule]
 	storesTime bool // an answer had Store-Time
 	// paused has, by whether they write, until when requests are not sent that
@@ -63,9 +61,8 @@ const (
 	maxRedirects = 5
 	maxPause     = 30 * time.Second // however long a Retry-After is
 
-	maxList     = 64 << 20 // bytes, uncompressed, as the next two
+	maxList     = 64 << 20 // bytes, uncompressed, as the next
 	maxSchedule = 32 << 20
-	maxChannel  = 1 << 20
 
 	// granularity of the ranges that are asked for: polls of a moving range
 	// ask for the same URL as long as they can, so that the answer may be 304.
@@ -108,27 +105,15 @@ func New(o Options) (*Client, error) {
 // doesn't tell, it is the wall clock of this process.
 func (c *Client) Clock() *Clock { return &c.clock }
 
-// Channels returns the list of channels and whether it differs from what it
-// returned before. On an error it is the last good list, if there is one.
-func (c *Client) Channels(ctx context.Context) (list List, changed bool, err error) {
-	now, err := c.readList(ctx)
-	if err != nil {
-		return now.value, false, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	changed = c.returned != now.digest
-	c.returned = now.digest
-	return now.value, changed, nil
-}
-
-func (c *Client) readList(ctx context.Context) (answer[List], error) {
+// Channels returns the list of channels. On an error it is the last good list,
+// if there is one.
+func (c *Client) Channels(ctx context.Context) (List, error) {
 	c.mu.Lock()
 	last := c.list
 	c.mu.Unlock()
 	now, err := get(ctx, c, "/channels", maxList, last, decodeList)
 	if err != nil {
-		return last, err
+		return last.value, err
 	}
 	known := make(map[string]bool, len(now.value.Channels))
 	for _, channel := range now.value.Channels {
@@ -138,32 +123,7 @@ func (c *Client) readList(ctx context.Context) (answer[List], error) {
 	defer c.mu.Unlock()
 	c.list = now
 	maps.DeleteFunc(c.schedules, func(id string, _ answer[Schedule]) bool { return !known[id] })
-	return now, nil
-}
-
-// Channel returns a channel as it is now, also one that is too new to be in a
-// list. The error is ErrNotFound if there is none.
-func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
-	if !idPattern.MatchString(id) {
-		return Channel{}, fmt.Errorf("%w: %q can't be the id of one", ErrNotFound, id)
-	}
-	one, err := get(ctx, c, "/channels/"+id, maxChannel, answer[Channel]{}, decodeChannel)
-	if err == nil && one.value.ID == id {
-		return one.value, nil
-	}
-	if err != nil && !maybeNoRoute(err) {
-		return Channel{}, err
-	}
-	// A schedule of other make may have nothing but the list.
-	list, err := c.readList(ctx)
-	if err != nil {
-		return Channel{}, err
-	}
-	i := slices.IndexFunc(list.value.Channels, func(ch Channel) bool { return ch.ID == id })
-	if i < 0 {
-		return Channel{}, fmt.Errorf("%w: %s", ErrNotFound, id)
-	}
-	return list.value.Channels[i], nil
+	return now.value, nil
 }
 
 // Schedule returns the events of a channel that overlap [start, end), and of

@@ -68,7 +68,7 @@ func TestBaseURL(t *testing.T) {
 			got = r.URL.String()
 			fmt.Fprint(w, `[]`)
 		}))
-		if _, _, err := c.Channels(t.Context()); err != nil || got != want {
+		if _, err := c.Channels(t.Context()); err != nil || got != want {
 			t.Errorf("%s: asked %s, %v; want %s", base, got, err, want)
 		}
 	}
@@ -93,105 +93,37 @@ func TestChannelsConditional(t *testing.T) {
 		full++
 		fmt.Fprint(w, body)
 	}))
-	expect := func(wantChanged bool, wantFull int, want ...string) {
+	expect := func(wantFull int, want ...string) {
 		t.Helper()
-		list, changed, err := c.Channels(t.Context())
-		if err != nil || changed != wantChanged || full != wantFull || !slices.Equal(ids(list), want) {
-			t.Errorf("%q, changed %v, %v; %d whole answers", ids(list), changed, err, full)
+		list, err := c.Channels(t.Context())
+		if err != nil || full != wantFull || !slices.Equal(ids(list), want) {
+			t.Errorf("%q, %v; %d whole answers", ids(list), err, full)
 		}
 	}
-	expect(true, 1, "one")
-	expect(false, 1, "one") // 304
+	expect(1, "one")
+	expect(1, "one") // 304
 	body, tag = `[{"id":"one","revision":2},{"id":"two"}]`, `"2"`
-	expect(true, 2, "one", "two")
+	expect(2, "one", "two")
 	tag = "" // of other make
-	expect(false, 3, "one", "two")
-	expect(false, 4, "one", "two")
+	expect(3, "one", "two")
+	expect(4, "one", "two")
 	body = `[]`
-	expect(true, 5)
-	expect(false, 6)
+	expect(5)
+	expect(6)
 	if requests != 7 {
 		t.Errorf("%d requests", requests)
 	}
 }
 
-// A look-up that refreshes the list must not hide the change from the poll.
-func TestLookupLeavesTheChangeToThePoll(t *testing.T) {
-	body := `[{"id":"one"}]`
-	c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/channels" {
-			http.NotFound(w, r)
-			return
+// A request for a channel that can't be is not made.
+func TestScheduleOfNoChannel(t *testing.T) {
+	asked := 0
+	c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, r *http.Request) { asked++; http.NotFound(w, r) }))
+	for id, want := range map[string]int{"two": 1, "../x": 0, "a/b": 0, "": 0, "..": 0, strings.Repeat("a", 65): 0} {
+		asked = 0
+		if _, err := c.Schedule(t.Context(), id, epoch, epoch.Add(time.Hour)); !errors.Is(err, ErrNotFound) || asked != want {
+			t.Errorf("%q: %v, asked %d times", id, err, asked)
 		}
-		w.Header().Set("ETag", strconv.Quote(strconv.Itoa(len(body))))
-		if r.Header.Get("If-None-Match") == w.Header().Get("ETag") {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		fmt.Fprint(w, body)
-	}))
-	if _, _, err := c.Channels(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	body = `[{"id":"one"},{"id":"two","name":"Two"}]`
-	two, err := c.Channel(t.Context(), "two")
-	if err != nil || two.Name != "Two" {
-		t.Errorf("%+v, %v", two, err)
-	}
-	if _, changed, err := c.Channels(t.Context()); err != nil || !changed {
-		t.Errorf("changed %v, %v", changed, err)
-	}
-}
-
-func TestChannel(t *testing.T) {
-	var asked []string
-	var ours bool
-	c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.Path)
-		if ours {
-			w.Header().Set("Store-Time", "1800000000000000000")
-		}
-		switch {
-		case r.URL.Path == "/channels":
-			fmt.Fprint(w, `[{"id":"one","name":"from the list"}]`)
-		case ours && r.URL.Path == "/channels/one":
-			fmt.Fprint(w, `{"id":"one","name":"itself","revision":3,"config":{"always_on":true}}`)
-		case r.URL.Path == "/channels/locked":
-			w.WriteHeader(http.StatusUnauthorized)
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	for _, tc := range []struct {
-		ours  bool
-		id    string
-		name  string
-		err   error
-		asked []string
-	}{
-		{true, "one", "itself", nil, []string{"/channels/one"}},
-		{true, "two", "", ErrNotFound, []string{"/channels/two"}},
-		{false, "one", "from the list", nil, []string{"/channels/one", "/channels"}},
-		{false, "two", "", ErrNotFound, []string{"/channels/two", "/channels"}},
-		{true, "a/b", "", ErrNotFound, nil},
-		{true, "", "", ErrNotFound, nil},
-		{true, "..", "", ErrNotFound, nil},
-		{true, strings.Repeat("a", 65), "", ErrNotFound, nil},
-	} {
-		asked, ours = nil, tc.ours
-		channel, err := c.Channel(t.Context(), tc.id)
-		if !errors.Is(err, tc.err) || channel.Name != tc.name || !slices.Equal(asked, tc.asked) {
-			t.Errorf("%q: %+v, %v, asked %q", tc.id, channel, err, asked)
-		}
-	}
-	if _, err := c.Channel(t.Context(), "locked"); err == nil || errors.Is(err, ErrNotFound) {
-		t.Errorf("an answer that says nothing of the channel: %v", err)
-	}
-	if _, err := c.Schedule(t.Context(), "two", epoch, epoch.Add(time.Hour)); !errors.Is(err, ErrNotFound) {
-		t.Errorf("schedule of a channel that isn't there: %v", err)
-	}
-	if _, err := c.Schedule(t.Context(), "../x", epoch, epoch.Add(time.Hour)); !errors.Is(err, ErrNotFound) {
-		t.Errorf("schedule of a bad id: %v", err)
 	}
 }
 
@@ -236,7 +168,7 @@ func TestSchedule(t *testing.T) {
 	}
 	// Schedules of channels that are gone are not kept.
 	fault = false
-	if _, _, err := c.Channels(t.Context()); err != nil {
+	if _, err := c.Channels(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	fault = true
@@ -295,13 +227,13 @@ func TestBadAnswers(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*answer.Load())(w, r) }))
 			defer server.Close()
 			client := newTestClient(t, server.URL, nil)
-			if _, _, err := client.Channels(t.Context()); err != nil {
+			if _, err := client.Channels(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			answer.Store(&c.answer)
-			list, changed, err := client.Channels(t.Context())
-			if err == nil || changed || !slices.Equal(ids(list), []string{"one"}) {
-				t.Fatalf("%+v, changed %v, %v", list, changed, err)
+			list, err := client.Channels(t.Context())
+			if err == nil || !slices.Equal(ids(list), []string{"one"}) {
+				t.Fatalf("%+v, %v", list, err)
 			}
 			for _, want := range append(c.want, server.URL) {
 				if !strings.Contains(err.Error(), want) {
@@ -312,8 +244,8 @@ func TestBadAnswers(t *testing.T) {
 				t.Errorf("%d bytes of error", len(err.Error()))
 			}
 			answer.Store(&good)
-			if _, changed, err := client.Channels(t.Context()); err != nil || changed {
-				t.Errorf("good again: changed %v, %v", changed, err)
+			if _, err := client.Channels(t.Context()); err != nil {
+				t.Errorf("good again: %v", err)
 			}
 		})
 	}
@@ -355,7 +287,7 @@ func TestSlowAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				c, start := newTestClient(t, "http://h", rt), time.Now()
-				_, _, err := c.Channels(t.Context())
+				_, err := c.Channels(t.Context())
 				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "CHANNELMGRAPI") {
 					t.Errorf("%v", err)
 				}
@@ -364,7 +296,7 @@ func TestSlowAnswers(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
-				if _, _, err := c.Channels(ctx); !errors.Is(err, context.Canceled) {
+				if _, err := c.Channels(ctx); !errors.Is(err, context.Canceled) {
 					t.Errorf("canceled: %v", err)
 				}
 			})
@@ -376,7 +308,7 @@ func TestHugeAnswer(t *testing.T) {
 	c := newTestClient(t, "http://h", transport(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: endless{r.Context(), 0}, Request: r}, nil
 	}))
-	if _, err := c.Channel(t.Context(), "one"); err == nil || !strings.Contains(err.Error(), "longer than 1 MiB") {
+	if _, err := c.Schedule(t.Context(), "one", epoch, epoch.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "longer than 32 MiB") {
 		t.Errorf("%v", err)
 	}
 }
@@ -401,7 +333,7 @@ func TestRefusedConnections(t *testing.T) {
 	} {
 		client := newTestClient(t, c.base, refuse)
 		client.inContainer = c.container
-		_, _, err := client.Channels(t.Context())
+		_, err := client.Channels(t.Context())
 		if err == nil || strings.Contains(err.Error(), itself) != c.want || !strings.Contains(err.Error(), "CHANNELMGRAPI") {
 			t.Errorf("%s, in a container %v: %v", c.base, c.container, err)
 		}
@@ -412,7 +344,7 @@ func TestRefusedConnections(t *testing.T) {
 	client := newTestClient(t, "http://schedule:8001", transport(func(*http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "schedule", IsNotFound: true}}
 	}))
-	if _, _, err := client.Channels(t.Context()); err == nil || !strings.Contains(err.Error(), "network of their own") {
+	if _, err := client.Channels(t.Context()); err == nil || !strings.Contains(err.Error(), "network of their own") {
 		t.Errorf("%v", err)
 	}
 }
@@ -435,7 +367,7 @@ func TestKeyStaysWithItsHost(t *testing.T) {
 		}
 		fmt.Fprint(w, `[]`)
 	}))
-	if _, _, err := c.Channels(t.Context()); err != nil {
+	if _, err := c.Channels(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for url, key := range keys {
@@ -454,9 +386,22 @@ func TestKeyStaysWithItsHost(t *testing.T) {
 
 // Passwords in CHANNELMGRAPI stay out of errors.
 func TestErrorsKeepSecrets(t *testing.T) {
-	c := newTestClient(t, "http://user:password@h", serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }))
-	if _, _, err := c.Channels(t.Context()); err == nil || strings.Contains(err.Error(), "password") || strings.Contains(err.Error(), "secret") {
-		t.Errorf("%v", err)
+	for _, schedule := range []transport{
+		serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }),
+		serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }),
+		serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }),
+		func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") },
+	} {
+		c := newTestClient(t, "http://user:password@h", schedule)
+		_, list := c.Channels(t.Context())
+		_, events := c.Schedule(t.Context(), "one", epoch, epoch.Add(time.Hour))
+		_, log := c.Playout().Read(t.Context(), "one", 0)
+		_, heads := c.Playout().Heads(t.Context())
+		for _, err := range []error{list, events, log, heads} {
+			if err == nil || strings.Contains(err.Error(), "password") {
+				t.Errorf("%v", err)
+			}
+		}
 	}
 }
 
@@ -476,7 +421,7 @@ func TestStoreTime(t *testing.T) {
 		}))
 		expect := func(want time.Duration) {
 			t.Helper()
-			_, _, _ = c.Channels(t.Context())
+			_, _ = c.Channels(t.Context())
 			now := time.Now()
 			if got := c.Clock().Now(now).Sub(now); got != want {
 				t.Errorf("the store is ahead by %s, want %s", got, want)
@@ -517,14 +462,14 @@ func TestOverTCP(t *testing.T) {
 		fmt.Fprint(w, `[{"id":"one"}]`)
 	}))
 	c := newTestClient(t, server.URL, nil)
-	list, changed, err := c.Channels(t.Context())
-	if err != nil || !changed || !slices.Equal(ids(list), []string{"one"}) {
-		t.Errorf("%+v, %v, %v", list, changed, err)
+	list, err := c.Channels(t.Context())
+	if err != nil || !slices.Equal(ids(list), []string{"one"}) {
+		t.Errorf("%+v, %v", list, err)
 	}
 	server.Close()
-	list, changed, err = c.Channels(t.Context())
-	if err == nil || changed || !slices.Equal(ids(list), []string{"one"}) {
-		t.Errorf("%+v, %v, %v", list, changed, err)
+	list, err = c.Channels(t.Context())
+	if err == nil || !slices.Equal(ids(list), []string{"one"}) {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 
@@ -552,7 +497,7 @@ func TestTooManyRequests(t *testing.T) {
 				if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusTooManyRequests {
 					t.Fatalf("append: %v", err)
 				}
-				if _, _, err := c.Channels(t.Context()); err != nil {
+				if _, err := c.Channels(t.Context()); err != nil {
 					t.Fatalf("reading has its own count: %v", err)
 				}
 				time.Sleep(100 * time.Millisecond)

@@ -79,15 +79,15 @@ func TestContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	poll := func(wantChanged bool) scheduleclient.List {
+	poll := func() scheduleclient.List {
 		t.Helper()
-		list, changed, err := client.Channels(t.Context())
-		if err != nil || changed != wantChanged || len(list.Warnings) > 0 {
-			t.Fatalf("changed %v, %v, warnings %q", changed, err, list.Warnings)
+		list, err := client.Channels(t.Context())
+		if err != nil || len(list.Warnings) > 0 {
+			t.Fatalf("%v, warnings %q", err, list.Warnings)
 		}
 		return list
 	}
-	if list := poll(true); len(list.Channels) != 0 {
+	if list := poll(); len(list.Channels) != 0 {
 		t.Errorf("%+v", list)
 	}
 	s.answered(200)
@@ -96,9 +96,9 @@ func TestContract(t *testing.T) {
 		"target_duration": 8, "filler": "http://vod.example/f.m3u8", "delivery": "http://a/=http://b/", "always_on": true,
 		"tracks": []any{}, "auto_populate": false, "something_new": 1,
 	}})
-	list := poll(true)
+	list := poll()
 	s.answered(200)
-	poll(false)
+	poll()
 	s.answered(304)
 	one := list.Channels[0]
 	if one.ID != "one" || one.Name != "One" || one.Revision == "" || len(one.Warnings) != 1 || string(one.Config.Tracks) != "[]" ||
@@ -106,15 +106,6 @@ func TestContract(t *testing.T) {
 		one.Config.Delivery != "http://a/=http://b/" || !one.Config.AlwaysOn {
 		t.Errorf("%+v", one)
 	}
-	if again, err := client.Channel(t.Context(), "one"); err != nil || again.Revision != one.Revision || again.Name != "One" {
-		t.Errorf("%+v, %v", again, err)
-	}
-	s.answered(200)
-	if _, err := client.Channel(t.Context(), "two"); !errors.Is(err, scheduleclient.ErrNotFound) {
-		t.Errorf("%v", err)
-	}
-	s.answered(404) // and the list was not asked for: the 404 is ours
-
 	start := time.Now().UTC().Truncate(time.Hour)
 	event := func(id string, after, length time.Duration) map[string]any {
 		return map[string]any{"id": id, "title": "Title of " + id, "uri": "https://vod.example/" + id + ".m3u8?token=1",
@@ -123,7 +114,7 @@ func TestContract(t *testing.T) {
 	s.edit("POST", "/channels/one/schedule", []any{
 		event("film", -2*time.Hour, 3*time.Hour), event("news", time.Hour, 1500*time.Millisecond), event("late", 5*time.Hour, time.Hour),
 	})
-	if changed := poll(true).Channels[0]; changed.Revision == one.Revision {
+	if changed := poll().Channels[0]; changed.Revision == one.Revision {
 		t.Errorf("the revision is still %s", changed.Revision)
 	}
 	s.answered(200)
@@ -145,12 +136,12 @@ func TestContract(t *testing.T) {
 	s.answered(404)
 
 	s.edit("DELETE", "/channels/one/schedule/news", nil)
-	poll(true)
+	poll()
 	if got, err := client.Schedule(t.Context(), "one", start, start.Add(2*time.Hour)); err != nil || len(got.Events) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.edit("DELETE", "/channels/one", nil)
-	if list := poll(true); len(list.Channels) != 0 {
+	if list := poll(); len(list.Channels) != 0 {
 		t.Errorf("%+v", list)
 	}
 

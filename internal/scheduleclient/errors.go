@@ -24,8 +24,6 @@ type Error struct {
 	Status int    // of the answer; 0: there was none
 	Err    error
 	Hint   string // what to change; "": nothing is known
-
-	ours bool // it is our schedule service that answered
 }
 
 func (e *Error) Error() string {
@@ -37,16 +35,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// maybeNoRoute says that the answer may mean that the schedule lacks this
-// route rather than the channel.
-func maybeNoRoute(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.ours {
-		return false
-	}
-	return e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusNotImplemented
-}
 
 // noAnswer makes the error of a request that was not answered, or not to the end.
 func (c *Client) noAnswer(request *http.Request, err error) error {
@@ -81,7 +69,6 @@ func (c *Client) refused(request *http.Request, response *http.Response) error {
 		URL:    request.URL.Redacted(),
 		Status: response.StatusCode,
 		Err:    errors.New(statusText(response)),
-		ours:   response.Header.Get(storeTime) != "",
 	}
 	defer c.pause(request, response, e)
 	channel := !strings.HasSuffix(request.URL.Path, "/channels")

@@ -27,8 +27,8 @@ const (
 // Playout is the playout log that the schedule service keeps. It implements
 // [playlog.Log]: what the service refuses are the errors of that, an unknown
 // channel is ErrNotFound, a schedule without a log is ErrUnsupported, and all
-// else is an *Error of the transport. Nothing is repeated; a request takes at
-// most 2 s.
+// else is an error of the transport or of an answer. Nothing is repeated; a
+// request takes at most 2 s.
 type Playout struct {
 	c *Client
 
@@ -98,9 +98,6 @@ func (p *Playout) Freeze(ctx context.Context, channel, id, digest string, data [
 	if err := validChannel(channel); err != nil {
 		return err
 	}
-	if data == nil {
-		data = []byte{} // a request without a body would be another one
-	}
 	_, _, err := p.send(ctx, http.MethodPut, frozenPath(channel, id, digest), data)
 	return err
 }
@@ -136,10 +133,10 @@ func (p *Playout) page(ctx context.Context, method, path string, body []byte) (p
 	}
 	var page playlog.Page
 	if err := json.Unmarshal(answer, &page); err != nil {
-		return playlog.Page{}, fmt.Errorf("%s %s: the answer can't be used: %w", method, p.c.base+path, err)
+		return playlog.Page{}, fmt.Errorf("%s %s: the answer can't be used: %w", method, path, err)
 	}
 	if page.ID == "" || page.Lead <= 0 {
-		return playlog.Page{}, fmt.Errorf("%s %s: the answer is no page of a playout log", method, p.c.base+path)
+		return playlog.Page{}, fmt.Errorf("%s %s: the answer is no page of a playout log", method, path)
 	}
 	return page, nil
 }
@@ -153,10 +150,6 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 	if err != nil {
 		return nil, refused, err
 	}
-	if body == nil {
-		request.Body, request.ContentLength = http.NoBody, 0
-	}
-	const limit = maxPage
 	switch method {
 	case http.MethodPost:
 		request.Header.Set("Content-Type", "application/json")
@@ -192,12 +185,12 @@ func (p *Playout) send(ctx context.Context, method, path string, body []byte) (a
 		// Whoever says 200 to everything, a proxy's page perhaps, has kept nothing.
 		return nil, refused, c.unusable(request, response, fmt.Errorf("its status is %d, want 204", response.StatusCode))
 	}
-	answer, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxPage+1))
 	switch {
 	case err != nil:
 		return nil, refused, c.noAnswer(request, err)
-	case len(answer) > limit:
-		return nil, refused, c.unusable(request, response, fmt.Errorf("it is longer than %d MiB", limit>>20))
+	case len(answer) > maxPage:
+		return nil, refused, c.unusable(request, response, fmt.Errorf("it is longer than %d MiB", maxPage>>20))
 	}
 	return answer, refused, nil
 }
