@@ -173,7 +173,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 	r.failures = 0
 	r.tell()
 	r.mu.Lock()
-	r.logState.Pending = int64(len(r.pending))
+	r.logState.ID, r.logState.Pending = r.logID, int64(len(r.pending))
 	r.mu.Unlock()
 	if now.Sub(r.watched) >= watchInterval && r.tl != nil && r.e.heads.watch(r.id, r.logID) {
 		r.watched = now

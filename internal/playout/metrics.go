@@ -184,11 +184,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, channel := range channels {
 		states[channel.state()]++
 		channel.mu.Lock()
-		n := channel.logState.Pending
+		n, events := channel.logState.Pending, channel.events
 		channel.mu.Unlock()
 		if v := channel.view.Load(); v != nil {
 			tl := v.timeline()
-			air := onAir(tl, now)
+			air := onAir(tl, events, now)
 			airing[kindReason{air.Kind, air.Reason}]++
 			age = max(age, now.Sub(tl.Edge(0, channel.known(now))))
 			pending += n

@@ -89,6 +89,24 @@ func TestMetrics(t *testing.T) {
 			`consuo_engine_cuts_total{kind="slate",reason="failed"}`:         1,
 			`consuo_engine_panics_total`:                                     0,
 		})
+		// What stood in for an event does so no longer when that is over, or taken away.
+		s.set(func() {
+			s.faults[uri("d")], s.faults[uri("e")] = errors.New("status 404"), errors.New("status 404")
+			s.events["one"] = []scheduleclient.Event{event("d", 30*time.Second, time.Minute), event("e", 150*time.Second, time.Minute)}
+		})
+		v.watch(time.Minute)
+		want("d has failed", map[string]float64{`consuo_engine_channels_on_air{kind="slate",reason="failed"}`: 1})
+		v.watch(time.Minute)
+		want("d is over", map[string]float64{
+			`consuo_engine_channels_on_air{kind="slate",reason="failed"}`: 0,
+			`consuo_engine_channels_on_air{kind="slate",reason="gap"}`:    1,
+		})
+		v.watch(50 * time.Second)
+		want("e has failed", map[string]float64{`consuo_engine_channels_on_air{kind="slate",reason="failed"}`: 1})
+		s.set(func() { s.events["one"] = nil })
+		v.watch(20 * time.Second)
+		want("e is not scheduled any more", map[string]float64{`consuo_engine_channels_on_air{kind="slate",reason="gap"}`: 1})
+
 		got := scrape(t, reg)
 		if got["consuo_engine_problems_total"] == 0 || got["consuo_engine_schedule_adherence_seconds_count"] == 0 ||
 			got["consuo_engine_render_seconds_count"] == 0 || got["consuo_engine_playlist_lateness_seconds_count"] == 0 {

@@ -1000,6 +1000,23 @@ func TestTimeGoesBackBeforeAnybodyAsks(t *testing.T) {
 }
 
 // TestStoreAwayForLong: more provisional cuts than a batch has.
+// A channel that began alone has its log, and says so, though no cut follows.
+func TestBegunAloneWithNothingScheduled(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newCluster(t, 0)
+		defer c.close()
+		time.Sleep(10 * time.Second) // it is known
+		c.replicas[0].wire.set(true)
+		c.watch(20 * time.Second)
+		if status, err := c.replicas[0].Status(t.Context(), "one"); err != nil || status.Log.ID != "" || status.Log.Pending == 0 {
+			t.Fatalf("alone: %+v, %v", status.Log, err)
+		}
+		c.replicas[0].wire.set(false)
+		c.watch(20 * time.Second)
+		c.same()
+	})
+}
+
 func TestStoreAwayForLong(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newCluster(t, 0)

@@ -17,7 +17,7 @@ func (c *channel) summary() Summary {
 	c.mu.Unlock()
 	if v := c.view.Load(); v != nil {
 		now := c.e.Now()
-		s.Now, s.Next = onAir(v.timeline(), now), upcoming(v.timeline(), events, now)
+		s.Now, s.Next = onAir(v.timeline(), events, now), upcoming(v.timeline(), events, now)
 	}
 	return s
 }
@@ -97,7 +97,7 @@ func (e *Engine) degraded() bool {
 }
 
 // onAir describes the cut that airs.
-func onAir(tl *timeline.Timeline, now time.Time) *OnAir {
+func onAir(tl *timeline.Timeline, events []timeline.Event, now time.Time) *OnAir {
 	entries := tl.Entries()
 	var end time.Time
 	cut := tl.OnAir(now)
@@ -114,7 +114,20 @@ func onAir(tl *timeline.Timeline, now time.Time) *OnAir {
 	if end.IsZero() && cut.Kind == playlog.Event {
 		end = cut.Airing.End
 	}
-	return describe(&cut.Cut, end)
+	d := describe(&cut.Cut, end)
+	if a := cut.Airing; a != nil && cut.Kind != playlog.Event && !standsIn(a, events, now) {
+		// What stood in for an event plays on in the gap behind it, without a cut.
+		d.Reason, d.Detail, d.EventID, d.Title = playlog.Gap, "", "", ""
+	}
+	return d
+}
+
+// standsIn says whether what airs in the place of an event is still that: the
+// event is scheduled, and not over.
+func standsIn(a *playlog.Airing, events []timeline.Event, now time.Time) bool {
+	return slices.ContainsFunc(events, func(ev timeline.Event) bool {
+		return ev.ID == a.EventID && now.Before(ev.End) && (ev.Start.Equal(a.Start) || !ev.Start.After(now))
+	})
 }
 
 // upcoming describes what comes next: a cut that is committed already, or the
