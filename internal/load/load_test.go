@@ -10,9 +10,13 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,7 +132,16 @@ func TestPlayer(t *testing.T) {
 		{"ten", func(o *Options) { o.Players, o.RampUp = 10, 40*time.Second }, map[string]int64{"200": 10 + 2*(15+14+13+12+11+10+9+8+7+6)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := under(t, &server{}, c.change)
+			var zipped atomic.Int64
+			r := under(t, &server{before: func(_ time.Duration, _ http.ResponseWriter, r *http.Request) bool {
+				if r.Header.Get("Accept-Encoding") == "gzip" {
+					zipped.Add(1)
+				}
+				return false
+			}}, c.change)
+			if n := zipped.Load(); n != 0 != (c.name == "gzip") {
+				t.Errorf("gzip was asked for %d times", n)
+			}
 			if fmt.Sprint(r.Status) != fmt.Sprint(c.want) || r.Err() != nil {
 				t.Errorf("%v, %v", r.Status, r.Err())
 			}
@@ -235,6 +248,20 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// Requests that come due while a server stands still are not sent after the end.
+func TestRateAtTheEnd(t *testing.T) {
+	s := &server{before: func(at time.Duration, _ http.ResponseWriter, _ *http.Request) bool {
+		if at > 55*time.Second {
+			time.Sleep(64*time.Second - at)
+		}
+		return false
+	}}
+	r := under(t, s, func(o *Options) { o.Rate, o.Players = 100, 10 })
+	if most := int64(5500 + 10); r.Requests > most { // those under way
+		t.Errorf("%d requests, not %d", r.Requests, most)
+	}
+}
+
 // However long it is until the next request, who ends a load waits for nothing.
 func TestRateEnds(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
@@ -273,6 +300,9 @@ func TestLoopbackOnly(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	good := Options{Base: "http://127.0.0.1:8000", Channels: []string{"one"}, Players: 1, For: time.Second}
+	if err := good.complete(); err != nil {
+		t.Error(err)
+	}
 	for name, change := range map[string]func(*Options){
 		"no base":      func(o *Options) { o.Base = "127.0.0.1:8000" },
 		"https":        func(o *Options) { o.Base = "https://127.0.0.1" },
@@ -280,6 +310,7 @@ func TestOptions(t *testing.T) {
 		"no players":   func(o *Options) { o.Players = 0 },
 		"no time":      func(o *Options) { o.For = 0 },
 		"long ramp-up": func(o *Options) { o.RampUp = time.Minute },
+		"no ramp-up":   func(o *Options) { o.RampUp = -1 },
 		"no id":        func(o *Options) { o.Path = "/live/master.m3u8" },
 		"rate below 0": func(o *Options) { o.Rate = -1 },
 		"no rate":      func(o *Options) { o.Rate = math.NaN() },
@@ -287,7 +318,7 @@ func TestOptions(t *testing.T) {
 	} {
 		o := good
 		change(&o)
-		if _, err := Run(t.Context(), o); err == nil {
+		if err := o.complete(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -323,9 +354,66 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
+	p, err := parse("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"x.m3u8\"\n" +
+		"#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"in the video\",DEFAULT=YES\n" +
+		"#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\n# a comment\nv.m3u8\n")
+	if err != nil || p.audio["a"] != "x.m3u8" || len(p.variants) != 1 || p.variants[0] != (variant{"v.m3u8", "a"}) {
+		t.Errorf("%+v, %v", p, err)
+	}
 	for name, want := range map[string]string{"A": "1", "B": "x=1,y", "C": "", "D": "z"} {
 		if got := attribute(`A=1,B="x=1,y", D=z`, name); got != want {
 			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
+
+// What is no fault of a playlist is none.
+func TestJudge(t *testing.T) {
+	for name, text := range map[string]string{
+		"no dates": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n",
+		"ended":    "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PROGRAM-DATE-TIME:1999-01-01T00:00:00Z\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\n",
+	} {
+		list, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &load{recorder: newRecorder()}
+		tr := l.track(new(url.URL))
+		tr.judge(list, 1, time.Now())
+		if l.late.Load() != 0 || l.age.quantiles().Count != 0 {
+			t.Errorf("%s: %d late", name, l.late.Load())
+		}
+	}
+}
+
+func TestKind(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), "connection closed"},
+		{syscall.ECONNREFUSED, "connection refused"},
+		{os.ErrDeadlineExceeded, "timeout"},
+		{&net.DNSError{IsTimeout: true}, "timeout"},
+		{&net.DNSError{IsNotFound: true}, "no answer"},
+		{errors.New("malformed"), "no answer"},
+	} {
+		if got := kind(c.err); got != c.want {
+			t.Errorf("%v is %q", c.err, got)
+		}
+	}
+}
+
+// People see what there is something to say of.
+func TestWrite(t *testing.T) {
+	var b strings.Builder
+	r := under(t, &server{}, func(o *Options) { o.Gzip, o.Conditional = true, true })
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"1 players of 1 channels": true, "status 200 31\n": true, "  media": true, "304": false, "behind": false, "100.0 % hits": true, "late 0, stale 0, backward 0": true, "errors": false} {
+		if strings.Contains(b.String(), text) != want {
+			t.Errorf("%q is in the report: %t\n%s", text, !want, &b)
 		}
 	}
 }

@@ -180,6 +180,42 @@ func TestDeadlineOfThePastIsTakenBack(t *testing.T) {
 	}
 }
 
+// Who is refused while sending reads why: that takes half of a TCP connection to
+// be closed before the whole.
+func TestHalfIsClosed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := deadlineListener{l}
+	defer listener.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "refused"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Error(err)
+	}
+	if text, err := io.ReadAll(client); string(text) != "refused" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := io.WriteString(client, "a"); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+		t.Errorf("the other half: %v", err)
+	}
+}
+
 // counted counts how often a connection's poller is told of a deadline.
 type counted struct {
 	net.Conn

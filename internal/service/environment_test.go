@@ -151,6 +151,20 @@ func TestLoggerWarnsOfMisspelling(t *testing.T) {
 	}
 }
 
+func TestLogFormat(t *testing.T) {
+	for format, want := range map[string]string{"json": `"msg":"two words"`, "text": `msg="two words"`} {
+		t.Setenv("LOG_FORMAT", format)
+		cfg, err := load(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if cfg.Logger(&out).Info("two words"); !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %s", format, &out)
+		}
+	}
+}
+
 func TestHealthcheck(t *testing.T) {
 	o := testOptions(io.Discard)
 	server := httptest.NewServer(Handler(o))
