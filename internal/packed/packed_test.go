@@ -195,6 +195,17 @@ func FuzzMedia(f *testing.F) {
 	})
 }
 
+// A discontinuity before the first segment is none within the asset.
+func TestBreaks(t *testing.T) {
+	m, err := hls.ParseMedia("https://vod.example/v.m3u8", []byte("#EXTM3U\n#EXT-X-DISCONTINUITY\n#EXTINF:4,\n0.ts\n#EXTINF:4,\n1.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:4,\n2.ts\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if breaks := packed.NewMedia(m).Breaks; !slices.Equal(breaks, []int{2}) {
+		t.Errorf("breaks before %v", breaks)
+	}
+}
+
 // TestUnmarshalRefuses: what was damaged is an error, not a fault on air.
 func TestUnmarshalRefuses(t *testing.T) {
 	mv := &hls.Multivariant{Variants: []hls.Variant{{URI: "v"}}}
@@ -232,6 +243,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		"scope order": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom[0] = 1 },
 		"scope count": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom = m.ScopeFrom[1:] },
 		"breaks":      func(_ *packed.Presentation, m *packed.Media) { m.Breaks = []int{0} },
+		"late breaks": func(_ *packed.Presentation, m *packed.Media) { m.Breaks = []int{m.Len()} },
 	} {
 		p := pack()
 		damage(p, p.Media["v"])

@@ -56,6 +56,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add(40, []byte("aaaa"), bytes.Repeat([]byte{2, 1, 3, 0x7f}, 40))
 	f.Add(1, []byte("aaaa"), []byte{3, 9, 9})
 	f.Add(2, []byte("a"), []byte{1, 1, 200, 1})
+	f.Add(1, []byte("aaaa"), []byte{2, 100, 4, 'x', 'y'}) // a run beyond the end
 	f.Fuzz(func(t *testing.T, count int, first, data []byte) {
 		texts := &Texts{Count: count, First: first, Data: data}
 		if count < 0 || count > 10_000 || texts.restore() != nil {

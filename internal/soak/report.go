@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -77,7 +78,7 @@ func (s *station) verdict(end time.Time) error {
 				u.first.memory>>20, u.first.goroutines, u.last.memory>>20, u.last.goroutines)
 		}
 	}
-	for _, f := range append(append([]fault(nil), faults...), aside...) {
+	for _, f := range slices.Concat(faults, aside) {
 		if s.injected[f.name] == 0 {
 			s.violation("%s: was never injected", f.name)
 		}
@@ -117,7 +118,7 @@ func (s *station) verdict(end time.Time) error {
 		row(u.process.name, u.first.memory>>20, u.top.memory>>20, u.last.memory>>20, u.first.goroutines, u.top.goroutines, u.last.goroutines)
 	}
 	row("\nfault", "injected")
-	for _, f := range append(append([]fault(nil), faults...), aside...) {
+	for _, f := range slices.Concat(faults, aside) {
 		if n := s.injected[f.name]; n == impossible {
 			row(f.name, "not possible here")
 		} else {
