@@ -24,6 +24,7 @@ func TestHostile(t *testing.T) {
 		{"a million segments", strings.Repeat(seg, 1_000_000)},
 		{"a line of 100 MB", strings.Repeat("x", 100<<20)},
 		{"a URI of 10 MB", "#EXTINF:4,\n" + strings.Repeat("x", 10<<20)},
+		{"a URI of 10 MB beside another", "#EXTINF:4,\na/s.ts\n#EXTINF:4,\na/" + strings.Repeat("x", 10<<20)},
 		{"a tag of 10 MB", "#EXT-X-KEY:METHOD=\"" + strings.Repeat("x", 10<<20) + "\"\n" + seg},
 		{"attributes without end", "#EXT-X-KEY:" + strings.Repeat("A=B,", 200_000) + "\n" + seg},
 		{"attributes in every line", strings.Repeat("#EXT-X-KEY:"+strings.Repeat("A=B,", 250)+"\n"+seg, 3_000)},

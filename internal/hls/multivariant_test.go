@@ -126,6 +126,13 @@ func TestParseMultivariantWarns(t *testing.T) {
 			t.Errorf("%s: %+v", test.body, m)
 		}
 	}
+	// People choose renditions by their names.
+	for language, want := range map[string]string{"": "a", ",LANGUAGE=\"sv\"": "sv"} {
+		m, err := hls.ParseMultivariant(base, []byte("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\""+language+"\n"+variant))
+		if err != nil || m.Renditions[0].Name != want {
+			t.Errorf("without a name: %+v, %v", m, err)
+		}
+	}
 }
 
 // Draft 4.3 and 4.4.2.3.

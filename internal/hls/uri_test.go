@@ -4,7 +4,7 @@ import "testing"
 
 // FuzzResolve: the short cuts of resolver.http give what the long way gives.
 func FuzzResolve(f *testing.F) {
-	for _, ref := range []string{"a.ts", "a/b.ts?c=d#e", "../a", "https://h/a/./b", "https://h/a?b", "https://h/%2F/a", "a//b", "?a", "a?", "https://h/"} {
+	for _, ref := range []string{"a.ts", "a/b.ts?c=d#e", "../a", "https://h/a/./b", "https://h/a?b", `s.ts?a="b"&cd`, "https://h/%2F/a", "a//b", "?a", "a?", "https://h/"} {
 		f.Add("https://h/x/y.m3u8?z", ref)
 	}
 	f.Fuzz(func(t *testing.T, base, ref string) {
@@ -36,6 +36,30 @@ func FuzzResolve(f *testing.F) {
 			t.Fatalf("%q resolves to %q (%v)", want, again, e)
 		}
 	})
+}
+
+// A key may have a scheme of its own, and what only looks like one is a path.
+func TestResolveKey(t *testing.T) {
+	r, e := newResolver("https://h/x/y.m3u8")
+	if e != nil {
+		t.Fatal(e)
+	}
+	for ref, want := range map[string]string{
+		"k":                 "https://h/x/k",
+		"../k?a:b":          "https://h/k?a:b",
+		"HTTP://i/k":        "http://i/k",
+		"skd://a b":         "skd://a%20b",
+		"urn:uuid:1":        "urn:uuid:1",
+		"x2+y-z.:a":         "x2+y-z.:a",
+		"data:text/plain,a": "data:text/plain,a",
+		"./2x:a":            "https://h/x/2x:a",
+		"2x:a":              "", // net/url: neither
+		":a":                "",
+	} {
+		if got, e := r.key(ref); got != want || (e == nil) != (want != "") {
+			t.Errorf("%q is %q (%v), want %q", ref, got, e, want)
+		}
+	}
 }
 
 // FuzzResolveNext: the short cuts that are learned from one reference do not
