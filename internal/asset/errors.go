@@ -115,18 +115,18 @@ func fetchError(ctx context.Context, shown string, err error) *Error {
 		e.Kind, e.Hint = Redirect, "give the URL that the redirects should end at"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout && timeout.Timeout():
 		e.Kind, e.Err = Timeout, context.DeadlineExceeded
-		e.Hint = "the origin is too slow or drops packets: fetch the URL from the engine's own network"
+		e.Hint = "the origin is too slow or drops packets: fetch the URL from the network of this service"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Kind, e.Hint = Unreachable, "the origin ended its answer too early"
 	case isDNS && dns.IsNotFound:
-		e.Kind, e.Hint = Unreachable, "the host's name does not resolve where the engine runs"
+		e.Kind, e.Hint = Unreachable, "the host's name does not resolve where this service runs"
 	case isCertificate:
-		e.Kind, e.Hint = Unreachable, "the origin's certificate is for another host, has expired, or is signed by an authority that the engine does not know"
+		e.Kind, e.Hint = Unreachable, "the origin's certificate is for another host, has expired, or is signed by an authority that this service does not know"
 	case strings.Contains(err.Error(), "Location header"): // net/http has no type for it, and quotes the URL
 		e.Kind, e.Err = Redirect, errors.New("the origin redirects to a URL that can't be parsed")
 		e.Hint = "correct the redirect at the origin"
 	default:
-		e.Kind, e.Hint = Unreachable, "is the origin up, and reachable from where the engine runs? (inside a container, localhost is the container)"
+		e.Kind, e.Hint = Unreachable, "is the origin up, and reachable from where this service runs? (inside a container, localhost is the container)"
 	}
 	return e
 }
