@@ -150,8 +150,9 @@ func embedded(addr netip.Addr) (netip.Addr, bool) {
 }
 
 var (
-	// RFC 6052, RFC 8215, and the IPv4-compatible form of RFC 4291, 2.5.5.1.
-	nat64     = prefixes("64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+	// RFC 6052, RFC 8215, the IPv4-translated form of RFC 2765 and the
+	// IPv4-compatible one of RFC 4291, 2.5.5.1.
+	nat64     = prefixes("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
 	sixToFour = prefixes("2002::/16") // RFC 3056
 	teredo    = prefixes("2001::/32") // RFC 4380
 )

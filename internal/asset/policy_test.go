@@ -61,6 +61,7 @@ func TestPolicyAddresses(t *testing.T) {
 		"::169.254.169.254":                always, // IPv4-compatible
 		"64:ff9b::169.254.169.254":         always,
 		"64:ff9b:1::a9fe:a9fe":             always,
+		"::ffff:0:169.254.169.254":         always, // as gateways of RFC 7915 translate it
 		"2002:a9fe:a9fe::1":                always, // 6to4
 		"2001:0:1234:5678::5601:5601":      always, // Teredo: the address inverted
 		"2606:2800:220:1:0:5efe:a9fe:a9fe": always, // ISATAP
