@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -97,5 +98,29 @@ func TestStatementsAreKept(t *testing.T) {
 	must(t, exec(insert, 100, "d"))
 	if err := db.QueryRowContext(t.Context(), list, 100).Scan(&n, &text); !errors.Is(err, sql.ErrNoRows) {
 		t.Errorf("no rows: %v", err)
+	}
+}
+
+// closing counts the statements that were closed.
+type closing struct {
+	fullStmt
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return nil }
+
+// What is not kept is closed: there is one of each text, and not any number.
+func TestStatementsAreClosed(t *testing.T) {
+	closed := 0
+	c := &keepingConn{idle: make(map[string]fullStmt)}
+	must(t, errors.Join(c.giveBack("a", closing{closed: &closed}), c.giveBack("a", closing{closed: &closed})))
+	if closed != 1 || len(c.idle) != 1 {
+		t.Errorf("of two of a text %d were closed", closed)
+	}
+	for i := range mostStatements {
+		must(t, c.giveBack(strconv.Itoa(i), closing{closed: &closed}))
+	}
+	if closed != 2 || len(c.idle) != mostStatements {
+		t.Errorf("%d are kept, %d were closed", len(c.idle), closed)
 	}
 }
