@@ -11,7 +11,7 @@ FOR      ?= 10m
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 
 # Packages whose tests watch the clock of the machine.
-CLOCK := /internal/(browsertest|cachetest|catalogtest|pagetest|systemtest|soak)$$
+CLOCK := /(internal/(browsertest|cachetest|catalogtest|pagetest|systemtest|soak)|cmd/schedule)$$
 
 .PHONY: help
 help: ## this list

@@ -20,7 +20,8 @@ func TestTerminatedUnderLoad(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	inRotation, takeOut := context.WithCancel(ctx)
-	defer takeOut()
+	var clients sync.WaitGroup
+	defer func() { takeOut(); clients.Wait() }()
 	get := func(client *http.Client, path string) (status int, err error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Base+path, nil)
 		if err != nil {
@@ -35,7 +36,6 @@ func TestTerminatedUnderLoad(t *testing.T) {
 		return resp.StatusCode, err
 	}
 
-	var clients sync.WaitGroup
 	served := make(chan struct{}, 8)
 	answers := make([]int, 8) // after SIGTERM
 	terminated := make(chan struct{})
