@@ -238,33 +238,29 @@ func (l *Loader) open(ctx context.Context, uri string) (p *packed.Presentation, 
 	return p, todo, nil
 }
 
-// media fetches a media playlist of mv. It is packed at once, while it has a
-// slot for parsing: what the parser makes is large.
+// media fetches a media playlist of mv. Its segments go from the parser to the
+// packer one by one.
 func (l *Loader) media(ctx context.Context, mv *hls.Multivariant, uri string) (m *packed.Media, err error) {
 	var unfit error
 	err = l.fetch(ctx, uri, func(base string, body []byte) error {
-		parsed := parsedMedia.Get().(*hls.Media)
-		defer func() {
-			if cap(parsed.Segments) <= mostSegmentsPooled {
-				parsedMedia.Put(parsed)
-			}
-		}()
-		if err := mv.ParseMediaInto(parsed, base, body); err != nil {
-			return err
+		packer := packers.Get().(*packed.Packer)
+		parsed, err := mv.ReadMedia(base, body, packer.Add)
+		if err != nil {
+			return err // and nobody uses that packer again
 		}
-		if unfit = checkMedia(uri, parsed); unfit == nil {
-			m = packed.NewMedia(parsed)
+		m = packer.Finish(parsed)
+		if len(body) <= mostPooled {
+			packers.Put(packer)
 		}
+		unfit = checkMedia(uri, parsed)
 		return nil
 	})
 	return m, cmp.Or(err, unfit)
 }
 
-// parsedMedia are playlists as they are parsed, whose memory is used again, up
-// to a size: packed playlists share none of it.
-var parsedMedia = sync.Pool{New: func() any { return new(hls.Media) }}
-
-const mostSegmentsPooled = 8192
+// packers are used again but for those of the largest playlists: what they make
+// shares none of their memory.
+var packers = sync.Pool{New: func() any { return new(packed.Packer) }}
 
 func checkMedia(uri string, m *hls.Media) error {
 	if m.IFramesOnly {

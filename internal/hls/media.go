@@ -17,47 +17,54 @@ func ParseMedia(base string, body []byte) (*Media, error) {
 // ParseMedia reads a media playlist of m, which may import variables from it
 // (EXT-X-DEFINE, draft 4.4.2.3). Otherwise it is as the function ParseMedia.
 func (m *Multivariant) ParseMedia(base string, body []byte) (*Media, error) {
-	media := new(Media)
-	if err := m.ParseMediaInto(media, base, body); err != nil {
-		return nil, err
+	return collect(body, func(each func(*Segment, []byte)) (*Media, error) { return m.ReadMedia(base, body, each) })
+}
+
+// ReadMedia is ParseMedia for those who want one segment after the other, and
+// keep none: each is given them in order, with their URIs apart. Both are valid
+// until it returns, and have no meaning if there is an error in the end. The
+// result has no Segments.
+func (m *Multivariant) ReadMedia(base string, body []byte, each func(s *Segment, uri []byte)) (*Media, error) {
+	media, e := readMedia(base, body, m.Variables, each)
+	switch {
+	case e != nil:
+		return nil, e
+	case media == nil:
+		return nil, errorf(WrongKind, 0, "it is a multivariant playlist: want a media playlist")
 	}
 	return media, nil
 }
 
-// ParseMediaInto is ParseMedia for those who read one playlist after another:
-// it takes the memory of the segments that are there already. After an error
-// media has no meaning.
-func (m *Multivariant) ParseMediaInto(media *Media, base string, body []byte) error {
-	multivariant, e := parseMedia(media, base, body, m.Variables)
-	switch {
-	case e != nil:
-		return e
-	case multivariant:
-		return errorf(WrongKind, 0, "it is a multivariant playlist: want a media playlist")
+// collect gives a media playlist its segments, in which read has it read.
+func collect(body []byte, read func(each func(*Segment, []byte)) (*Media, error)) (*Media, error) {
+	segments := make([]Segment, 0, min(bytes.Count(body, []byte("\n"))/2+1, 1<<12))
+	media, err := read(func(s *Segment, uri []byte) {
+		segments = append(segments, *s)
+		segments[len(segments)-1].URI = string(uri)
+	})
+	if media != nil {
+		media.Segments = segments
 	}
-	return nil
+	return media, err
 }
 
-// parseMedia reads a media playlist in one pass, or tells that it is a
-// multivariant one.
-func parseMedia(into *Media, base string, body []byte, imports map[string]string) (multivariant bool, e *Error) {
-	if into.Segments == nil {
-		into.Segments = make([]Segment, 0, min(bytes.Count(body, []byte("\n"))/2+1, 1<<12))
-	}
-	p, e := newMediaParser(into, base, imports)
+// readMedia reads a media playlist in one pass; it is nil if it is a multivariant
+// one.
+func readMedia(base string, body []byte, imports map[string]string, each func(*Segment, []byte)) (*Media, *Error) {
+	p, e := newMediaParser(base, imports, each)
 	s := scanner{reader: p, wrong: e}
 	if e := s.scan(body); e != nil {
-		return false, e
+		return nil, e
 	}
 	switch {
 	case s.multivariant:
-		return true, nil
+		return nil, nil
 	case s.uris == 0:
-		return false, errorf(Empty, 0, "it has no segments")
+		return nil, errorf(Empty, 0, "it has no segments")
 	case s.wrong != nil:
-		return false, s.wrong
+		return nil, s.wrong
 	}
-	return false, p.finish()
+	return p.finish()
 }
 
 // mediaParser makes a media playlist of its lines. It holds what tags said that
@@ -67,11 +74,15 @@ type mediaParser struct {
 	vars     variables
 	notes    notes
 	result   *Media
+	each     func(*Segment, []byte)
 
-	segment  *Segment // the last of result: what the tags since the last URI line made of it
-	implicit bool     // its byte range has no offset of its own
+	segment  Segment // what the tags since the last URI line made of it
+	implicit bool    // its byte range has no offset of its own
 
-	resource, resourceURI string // the last URI line of a byte range, and what it resolved to
+	segments int // before it
+
+	resource, resourceURI []byte // the last URI line of a byte range, and what it resolved to
+	rangeEnd              int64  // where that range ends, if it is of the segment before; else 0
 
 	keys    []Key // in force; never changed in place, segments share it
 	init    *Map  // in force
@@ -80,26 +91,28 @@ type mediaParser struct {
 	scratch []byte
 	bitrate int64 // in force
 	total   time.Duration
-	started map[string]time.Time // date ranges by id: their START-DATE
+	longest time.Duration
+	latest  [MaxSegmentsPerSecond]time.Duration // of the segments before this one
+	second  time.Duration                       // the sum of latest
+	crowded int                                 // the first segment with too many others within a second; 0: none
+	started map[string]time.Time                // date ranges by id: their START-DATE
 }
 
-func newMediaParser(into *Media, base string, imports map[string]string) (*mediaParser, *Error) {
+func newMediaParser(base string, imports map[string]string, each func(*Segment, []byte)) (*mediaParser, *Error) {
 	resolver, e := newResolver(base)
 	if e != nil {
 		return nil, e
 	}
-	*into = Media{URL: resolver.base.String(), Version: 1, Segments: into.Segments[:0]}
-	p := &mediaParser{
+	return &mediaParser{
 		resolver: resolver,
 		vars:     variables{query: resolver.base.Query(), imports: imports},
-		result:   into,
-	}
-	p.begin()
-	return p, nil
+		result:   &Media{URL: resolver.base.String(), Version: 1},
+		each:     each,
+	}, nil
 }
 
 func (p *mediaParser) tag(t tag) *Error {
-	m, s := p.result, p.segment
+	m, s := p.result, &p.segment
 	switch t.name {
 	case "#EXT-X-BYTERANGE":
 		r, explicit, ok := parseByteRange(t.value)
@@ -186,24 +199,22 @@ func (p *mediaParser) inf(inf *extinf) *Error {
 }
 
 // uri ends a segment.
-func (p *mediaParser) uri(line string, _ int) *Error {
-	s := p.segment
-	var e *Error
-	if s.URI, e = p.resolve(line); e != nil {
+func (p *mediaParser) uri(line []byte, _ int) *Error {
+	s := &p.segment
+	uri, e := p.resolve(line)
+	if e != nil {
 		return e
 	}
 	if p.implicit {
 		// Draft 4.4.4.2: it continues the range of the previous segment,
 		// which must be one of the same resource.
-		before := len(p.result.Segments) - 2
-		if before < 0 {
+		if p.segments == 0 {
 			return errorf(BadRange, 0, "the first segment's EXT-X-BYTERANGE has no offset (draft 4.4.4.2)")
 		}
-		previous := &p.result.Segments[before]
-		if previous.URI != s.URI || previous.Range.Length == 0 {
+		if p.rangeEnd == 0 || !bytes.Equal(p.resourceURI, uri) {
 			return errorf(BadRange, 0, "EXT-X-BYTERANGE without offset, and the segment before it is no range of the same resource (draft 4.4.4.2)")
 		}
-		s.Range.Offset = previous.Range.Offset + previous.Range.Length
+		s.Range.Offset = p.rangeEnd
 	}
 	if s.Range.Offset > math.MaxInt64-s.Range.Length {
 		return errorf(BadRange, 0, "the byte range ends beyond any file")
@@ -214,10 +225,16 @@ func (p *mediaParser) uri(line string, _ int) *Error {
 			return errorf(OverLimits, 0, "the keys and init sections in force up to here have more than %d bytes", maxInForce)
 		}
 	}
-	if s.Range.Length == 0 { // draft 4.4.4.8: not for byte ranges
-		s.Bitrate = p.bitrate
+	if p.rangeEnd = 0; s.Range.Length == 0 {
+		s.Bitrate = p.bitrate // draft 4.4.4.8: not for byte ranges
+	} else {
+		p.resource, p.resourceURI = append(p.resource[:0], line...), append(p.resourceURI[:0], uri...)
+		p.rangeEnd = s.Range.Offset + s.Range.Length
 	}
-	p.begin()
+	p.segments++
+	p.time(s.Duration)
+	p.each(s, uri)
+	p.segment, p.implicit = Segment{}, false
 	return nil
 }
 
@@ -232,29 +249,32 @@ func (p *mediaParser) lengthInForce() int {
 	return len(b)
 }
 
-// resolve makes a URI line absolute.
-func (p *mediaParser) resolve(line string) (uri string, e *Error) {
-	ranged := p.segment.Range.Length > 0
-	if ranged && line == p.resource {
+// time notes how long a segment lasts.
+func (p *mediaParser) time(d time.Duration) {
+	p.longest = max(p.longest, d)
+	oldest := &p.latest[p.segments%len(p.latest)]
+	p.second += d - *oldest
+	*oldest = d
+	if p.segments >= len(p.latest) && p.second < time.Second && p.crowded == 0 {
+		p.crowded = p.segments
+	}
+}
+
+// resolve makes a URI line absolute. The result is valid as long as the line,
+// and until the next call.
+func (p *mediaParser) resolve(line []byte) (uri []byte, e *Error) {
+	if p.segment.Range.Length > 0 && bytes.Equal(line, p.resource) {
 		return p.resourceURI, nil
 	}
 	if uri, ok := p.resolver.short(line); ok { // it has no variables
-		if ranged {
-			p.resource, p.resourceURI = line, uri
-		}
 		return uri, nil
 	}
-	ref, e := p.vars.expand(line)
+	ref, e := p.vars.expand(string(line))
 	if e != nil {
-		return "", e
+		return nil, e
 	}
-	return p.resolver.http(ref)
-}
-
-// begin makes room for the next segment.
-func (p *mediaParser) begin() {
-	p.result.Segments = append(p.result.Segments, Segment{})
-	p.segment, p.implicit = &p.result.Segments[len(p.result.Segments)-1], false
+	long, e := p.resolver.http(ref)
+	return []byte(long), e
 }
 
 // key reads an EXT-X-KEY (draft 4.4.4.4). It replaces the key of the same
@@ -388,34 +408,20 @@ func (p *mediaParser) dateRange(t tag) *Error {
 }
 
 // finish checks the playlist as a whole.
-func (p *mediaParser) finish() *Error {
+func (p *mediaParser) finish() (*Media, *Error) {
 	m := p.result
-	tail := *p.segment // what stands after the last one
-	m.Segments = m.Segments[:len(m.Segments)-1]
-	if p.total == 0 {
-		return errorf(Empty, 0, "its segments have no duration")
-	}
-	var span, longest time.Duration // span: of as many segments as a second may have
-	for i := range m.Segments {
-		d := m.Segments[i].Duration
-		longest = max(longest, d)
-		if span += d; i < MaxSegmentsPerSecond-1 {
-			continue
-		}
-		if span < time.Second {
-			return errorf(BadTime, 0, "segment %d: more than %d segments within a second", i+1, MaxSegmentsPerSecond)
-		}
-		span -= m.Segments[i+1-MaxSegmentsPerSecond].Duration
-	}
-	if m.TargetDuration == 0 {
-		m.TargetDuration = max(time.Second, longest.Round(time.Second))
+	switch {
+	case p.total == 0:
+		return nil, errorf(Empty, 0, "its segments have no duration")
+	case p.crowded > 0:
+		return nil, errorf(BadTime, 0, "segment %d: more than %d segments within a second", p.crowded, MaxSegmentsPerSecond)
+	case m.TargetDuration == 0:
+		m.TargetDuration = max(time.Second, p.longest.Round(time.Second))
 		p.notes.add(1, "EXT-X-TARGETDURATION, which is required, is missing: took %s", m.TargetDuration)
 	}
-	last := &m.Segments[len(m.Segments)-1]
-	last.DateRanges = append(last.DateRanges, tail.DateRanges...)
-	m.TailCues = tail.Cues
+	m.TailCues, m.TailRanges = p.segment.Cues, p.segment.DateRanges
 	m.Warnings = p.notes.list
-	return nil
+	return m, nil
 }
 
 // parseByteRange reads "length" or "length@offset" (draft 4.4.4.2).

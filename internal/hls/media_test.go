@@ -35,6 +35,8 @@ func TestParseMediaEverything(t *testing.T) {
 		URL: base, Version: 8, TargetDuration: 10 * time.Second, MediaSequence: 7, DiscontinuitySequence: 2,
 		IndependentSegments: true, EndList: true,
 		TailCues: []string{"#EXT-OATCLS-SCTE35:/DAlAAAAAAAAAP/wFAUAAAABf+//"},
+		TailRanges: []hls.DateRange{{ID: "ad1", StartDate: start, EndDate: start.Add(15 * time.Second), Duration: 15 * time.Second,
+			PlannedDuration: -1, Other: []string{"SCTE35-IN=0xFC003F"}}},
 		Segments: []hls.Segment{
 			{
 				URI: "https://vod.example/film/a%20b/1.m4s", Duration: 9600 * time.Millisecond, DurationText: "9.600",
@@ -59,8 +61,6 @@ func TestParseMediaEverything(t *testing.T) {
 				URI: "https://vod.example/x.ts?a=%22b%22&c=d%20e", Duration: 500 * time.Millisecond, DurationText: "0.5",
 				Keys: []hls.Key{{Method: "AES-128", URI: "https://vod.example/film/key.bin", IV: "0x0123456789abcdef0123456789ABCDEF"}},
 				Map:  other, Bitrate: 2500, Cues: []string{"#EXT-X-CUE-IN"},
-				DateRanges: []hls.DateRange{{ID: "ad1", StartDate: start, EndDate: start.Add(15 * time.Second), Duration: 15 * time.Second,
-					PlannedDuration: -1, Other: []string{"SCTE35-IN=0xFC003F"}}},
 			},
 		},
 	}
@@ -108,21 +108,6 @@ func TestParseMediaForms(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
-	}
-}
-
-// What was in the memory that is used again leaves no trace.
-func TestParseMediaInto(t *testing.T) {
-	const dirty = "#EXT-X-GAP\n#EXT-X-DISCONTINUITY\n#EXT-X-BITRATE:1\n#EXT-X-CUE-IN\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"i\"\n" +
-		"#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXT-X-DATERANGE:ID=\"d\",START-DATE=\"2026-01-01T00:00:00Z\"\n#EXTINF:9,\ns.ts\n"
-	var into hls.Media
-	var mv hls.Multivariant
-	for _, body := range []string{everything, "#EXTM3U\n" + strings.Repeat(dirty, 9), "#EXTM3U\n#EXTINF:1,\na.ts\n", "#EXTM3U\n", everything} {
-		want, wrong := mv.ParseMedia(base, []byte(body))
-		err := mv.ParseMediaInto(&into, base, []byte(body))
-		if (err == nil) != (wrong == nil) || err == nil && !reflect.DeepEqual(&into, want) {
-			t.Errorf("got %+v, %v; want %+v, %v", into, err, want, wrong)
-		}
 	}
 }
 

@@ -9,16 +9,18 @@ import (
 // Parse reads a playlist of either kind; one of the two results is nil. base
 // is the URL that the body was read from, after redirects. Errors are *Error.
 func Parse(base string, body []byte) (*Multivariant, *Media, error) {
-	media := new(Media)
-	multivariant, e := parseMedia(media, base, body, nil)
-	switch {
-	case e != nil:
-		return nil, nil, e
-	case multivariant:
-		m, err := ParseMultivariant(base, body)
-		return m, nil, err
+	media, err := collect(body, func(each func(*Segment, []byte)) (*Media, error) {
+		media, e := readMedia(base, body, nil, each)
+		if e != nil {
+			return nil, e
+		}
+		return media, nil
+	})
+	if err != nil || media != nil {
+		return nil, media, err
 	}
-	return nil, media, nil
+	m, err := ParseMultivariant(base, body)
+	return m, nil, err
 }
 
 // ParseMultivariant reads a multivariant playlist (draft 4.4.6). I-frame

@@ -87,8 +87,9 @@ type Media struct {
 	IFramesOnly           bool
 	EndList               bool
 	Segments              []Segment
-	TailCues              []string // cue tags after the last segment: they take effect where the asset ends
-	Warnings              []string // what was left out or repaired, for the operator; bounded
+	TailCues              []string    // cue tags after the last segment: they take effect where the asset ends
+	TailRanges            []DateRange // EXT-X-DATERANGEs after the last segment
+	Warnings              []string    // what was left out or repaired, for the operator; bounded
 }
 
 // Segment is a media segment with all that is needed to play it on its own.

@@ -1,6 +1,8 @@
 package hls
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,8 +12,8 @@ import (
 // in their order. An error has no line yet.
 type lineReader interface {
 	inf(inf *extinf) *Error
-	tag(t tag) *Error // any other
-	uri(line string, number int) *Error
+	tag(t tag) *Error                   // any other
+	uri(line []byte, number int) *Error // the line is valid until it returns
 }
 
 // tag is a line that begins with the name of a known tag.
@@ -75,7 +77,7 @@ type scanner struct {
 	// What repeats is not looked at again.
 	infs    [4]extinf // the last ones that were different
 	nextInf int       // where the next one goes
-	near    string    // the last URI, to its last slash
+	near    []byte    // the last URI, to its last slash
 
 	tags, tagsHere, equals, streams, renditions int // counted against the limits
 }
@@ -86,21 +88,25 @@ func (s *scanner) scan(body []byte) *Error {
 	if len(body) > maxBody {
 		return errorf(OverLimits, 0, "the playlist has %d bytes, more than %d", len(body), maxBody)
 	}
-	rest := strings.TrimPrefix(string(body), "\ufeff")
+	rest := bytes.TrimPrefix(body, []byte("\ufeff"))
 	number, begun := 0, false
 	for len(rest) > 0 {
-		var line string
-		line, rest = cut(rest, '\n')
+		line := rest
+		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+			line, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
 		number++
 		if len(line) == 0 || !isGraphic(line[0]) || !isGraphic(line[len(line)-1]) {
-			line = strings.TrimSpace(line)
+			line = bytes.TrimSpace(line)
 		}
 		var e *Error
 		switch {
-		case line == "":
+		case len(line) == 0:
 		case !begun:
 			// Draft 4.4.1.1: the first line. Something may follow a blank.
-			if head, _, _ := strings.Cut(line, " "); head != "#EXTM3U" {
+			if head, _, _ := strings.Cut(string(line), " "); head != "#EXTM3U" {
 				return errorf(NotHLS, 0, "it does not begin with #EXTM3U: it is no HLS playlist")
 			}
 			begun = true
@@ -127,16 +133,19 @@ func (s *scanner) scan(body []byte) *Error {
 }
 
 // tag takes a line that begins with #.
-func (s *scanner) tag(line string, number int) *Error {
-	name, value := cut(line, ':')
-	kind := kindOf(name)
+func (s *scanner) tag(line []byte, number int) *Error {
+	end := bytes.IndexByte(line, ':')
+	if end < 0 {
+		end = len(line)
+	}
+	kind := kindOf(string(line[:end]))
 	switch kind {
 	case unknownTag:
 		return nil
 	case streamTag:
 		s.multivariant = true
 		s.streams++
-		if e := s.wait(name); e != nil {
+		if e := s.wait("#EXT-X-STREAM-INF"); e != nil {
 			return e
 		}
 	case renditionTag:
@@ -147,21 +156,23 @@ func (s *scanner) tag(line string, number int) *Error {
 		return nil
 	case sessionTag:
 		// Passing over a title is better than refusing the asset for it.
-		if len(line) > maxLine || !strings.Contains(line, titleData) {
+		if len(line) > maxLine || !bytes.Contains(line, []byte(titleData)) {
 			return nil
 		}
 	}
 	if max(s.streams, s.renditions) > maxStreams {
 		return errorf(OverLimits, 0, "more than %d variants or renditions", maxStreams)
 	}
-	if e := s.count(strings.Count(value, "=")); e != nil {
+	if e := s.count(bytes.Count(line[end:], []byte("="))); e != nil {
 		return e
 	}
 	if e := checkLine(line); e != nil {
 		return e
 	}
 	if s.wrong == nil {
-		s.wrong = at(s.reader.tag(tag{number, kind, line, name, strings.TrimSpace(value)}), number)
+		text := string(line)
+		name, value := cut(text, ':')
+		s.wrong = at(s.reader.tag(tag{number, kind, text, name, strings.TrimSpace(value)}), number)
 	}
 	return nil
 }
@@ -190,12 +201,14 @@ func (s *scanner) count(equals int) *Error {
 }
 
 // inf takes an EXTINF.
-func (s *scanner) inf(line string, number int) *Error {
+func (s *scanner) inf(line []byte, number int) *Error {
 	s.segments = true
 	if e := s.wait("#EXTINF"); e != nil {
 		return e
 	}
-	line, _ = cut(line, ',') // the title may hold anything, and is not used
+	if title := bytes.IndexByte(line, ','); title >= 0 { // which may hold anything, and is not used
+		line = line[:title]
+	}
 	inf := s.known(line)
 	if e := s.count(inf.equals); e != nil {
 		return e
@@ -210,15 +223,15 @@ func (s *scanner) inf(line string, number int) *Error {
 }
 
 // known returns what an EXTINF says, which is mostly what another did.
-func (s *scanner) known(line string) *extinf {
+func (s *scanner) known(line []byte) *extinf {
 	for i := range s.infs {
-		if s.infs[i].line == line {
+		if s.infs[i].line == string(line) {
 			return &s.infs[i]
 		}
 	}
 	inf := &s.infs[s.nextInf]
 	s.nextInf = (s.nextInf + 1) % len(s.infs)
-	*inf = newEXTINF(line)
+	*inf = newEXTINF(string(line))
 	return inf
 }
 
@@ -232,13 +245,13 @@ type extinf struct {
 	wrong  *Error // what is wrong with the digits
 }
 
-func isEXTINF(line string) bool {
+func isEXTINF(line []byte) bool {
 	const name = "#EXTINF"
-	return strings.HasPrefix(line, name) && (len(line) == len(name) || line[len(name)] == ':')
+	return len(line) >= len(name) && string(line[:len(name)]) == name && (len(line) == len(name) || line[len(name)] == ':')
 }
 
 func newEXTINF(line string) extinf {
-	inf := extinf{line: line, bad: checkLine(line), equals: strings.Count(line, "=")}
+	inf := extinf{line: line, bad: checkLine([]byte(line)), equals: strings.Count(line, "=")}
 	_, digits := cut(line, ':')
 	inf.digits = strings.TrimSpace(digits)
 	var ok bool
@@ -251,7 +264,7 @@ func newEXTINF(line string) extinf {
 }
 
 // uri takes a line that is none of tag, comment and blank.
-func (s *scanner) uri(line string, number int) *Error {
+func (s *scanner) uri(line []byte, number int) *Error {
 	if s.waiting == "" {
 		if !s.multivariant {
 			return errorf(Syntax, 0, "a URI without an EXTINF before it (draft 4.4.4.1)")
@@ -275,12 +288,12 @@ func (s *scanner) uri(line string, number int) *Error {
 
 // checkURI is checkLine, but for what was checked in the last URI: most
 // segments lie beside the one before.
-func (s *scanner) checkURI(line string) *Error {
-	rest, near := strings.CutPrefix(line, s.near)
+func (s *scanner) checkURI(line []byte) *Error {
+	rest, near := bytes.CutPrefix(line, s.near)
 	if near && len(line) <= maxLine {
 		return checkLine(rest)
 	}
-	s.near = line[:strings.LastIndexByte(line, '/')+1]
+	s.near = line[:bytes.LastIndexByte(line, '/')+1]
 	return checkLine(line)
 }
 
@@ -292,7 +305,7 @@ func cut(s string, at byte) (before, after string) {
 	return s, ""
 }
 
-func checkLine(line string) *Error {
+func checkLine(line []byte) *Error {
 	if len(line) > maxLine {
 		return errorf(OverLimits, 0, "the line has more than %d bytes", maxLine)
 	}
@@ -304,13 +317,8 @@ func checkLine(line string) *Error {
 
 // isText reports whether s is UTF-8 without control characters (draft 4.1) and
 // without the two separators that some languages take for the end of a line.
-func isText(s string) bool {
-	for len(s) >= 8 {
-		eight := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		if !isPlainASCII(eight) {
-			break
-		}
+func isText(s []byte) bool {
+	for len(s) >= 8 && isPlainASCII(binary.LittleEndian.Uint64(s)) {
 		s = s[8:]
 	}
 	for i := 0; i < len(s); {
@@ -321,7 +329,7 @@ func isText(s string) bool {
 			i++
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
+		r, size := utf8.DecodeRune(s[i:])
 		if r == utf8.RuneError && size == 1 || r <= 0x9f || r == '\u2028' || r == '\u2029' {
 			return false
 		}

@@ -23,8 +23,8 @@ func (c *cleaned) tag(t tag) *Error {
 	return nil
 }
 
-func (c *cleaned) uri(line string, number int) *Error {
-	c.add(line, number)
+func (c *cleaned) uri(line []byte, number int) *Error {
+	c.add(string(line), number)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 )
@@ -13,11 +14,11 @@ type resolver struct {
 
 	// near is the beginning, to its last slash, of the last reference that
 	// needed no work: most segments lie beside the one before.
-	near         string
+	near         []byte
 	nearAbsolute bool // it has a scheme
 
-	joined   strings.Builder
-	resolved int // bytes of URIs that were made absolute
+	joined   []byte // the last result of join
+	resolved int    // bytes of URIs that were made absolute
 }
 
 func newResolver(base string) (*resolver, *Error) {
@@ -48,8 +49,8 @@ func (r *resolver) http(ref string) (string, *Error) {
 	if ref == "" {
 		return "", errorf(BadURI, 0, "empty URI")
 	}
-	if uri, ok := r.short(ref); ok {
-		return uri, nil
+	if uri, ok := r.short([]byte(ref)); ok {
+		return string(uri), nil
 	}
 	if r.resolved > maxResolved {
 		return "", errorf(OverLimits, 0, "the absolute URIs up to here have more than %d bytes", maxResolved)
@@ -68,12 +69,13 @@ func (r *resolver) http(ref string) (string, *Error) {
 	return uri, nil
 }
 
-// short is http for what needs no work, as nearly all do.
-func (r *resolver) short(ref string) (uri string, ok bool) {
+// short is http for what needs no work, as nearly all do. The result is valid as
+// long as ref, and until the next call.
+func (r *resolver) short(ref []byte) (uri []byte, ok bool) {
 	if r.resolved > maxResolved {
-		return "", false // http says why
+		return nil, false // http says why
 	}
-	if rest, ok := strings.CutPrefix(ref, r.near); ok && r.near != "" && isPlain(rest) {
+	if rest, ok := bytes.CutPrefix(ref, r.near); ok && len(r.near) > 0 && isPlain(rest) {
 		if r.nearAbsolute {
 			return ref, true
 		}
@@ -83,33 +85,27 @@ func (r *resolver) short(ref string) (uri string, ok bool) {
 		r.passed(ref, false)
 		return r.join(ref), true
 	}
-	if rest, ok := strings.CutPrefix(ref, r.origin); ok && r.origin != "" && isPlain(rest) {
+	if rest, ok := bytes.CutPrefix(ref, []byte(r.origin)); ok && r.origin != "" && isPlain(rest) {
 		r.passed(ref, true)
 		return ref, true
 	}
-	return "", false
+	return nil, false
 }
 
 // passed notes where a reference is that needed no work.
-func (r *resolver) passed(ref string, absolute bool) {
-	path, _ := cut(ref, '?')
-	r.near, r.nearAbsolute = path[:strings.LastIndexByte(path, '/')+1], absolute
+func (r *resolver) passed(ref []byte, absolute bool) {
+	path := ref
+	if query := bytes.IndexByte(ref, '?'); query >= 0 {
+		path = ref[:query]
+	}
+	r.near, r.nearAbsolute = append(r.near[:0], path[:bytes.LastIndexByte(path, '/')+1]...), absolute
 }
 
-// join returns the reference in the playlist's directory. Many share the memory
-// of a block, which is much cheaper than each to have its own.
-func (r *resolver) join(ref string) string {
-	if r.joined.Cap()-r.joined.Len() < len(r.dir)+len(ref) {
-		const most = 32 << 10
-		block := min(2*r.joined.Cap(), most)
-		r.joined = strings.Builder{}
-		r.joined.Grow(max(block, len(r.dir)+len(ref)))
-	}
+// join returns the reference in the playlist's directory.
+func (r *resolver) join(ref []byte) []byte {
 	r.resolved += len(r.dir) + len(ref)
-	from := r.joined.Len()
-	r.joined.WriteString(r.dir)
-	r.joined.WriteString(ref)
-	return r.joined.String()[from:]
+	r.joined = append(append(r.joined[:0], r.dir...), ref...)
+	return r.joined
 }
 
 // key resolves the URI of an EXT-X-KEY. Key systems have schemes of their own
@@ -145,7 +141,7 @@ func checkHTTP(u *url.URL) *Error {
 
 // isPlain reports whether ref is a relative path, perhaps with a query, that
 // needs no work: nothing to escape and no dot segments. It is the common case.
-func isPlain(ref string) bool {
+func isPlain(ref []byte) bool {
 	before := byte('/')
 	for i := range len(ref) {
 		c := ref[i]
@@ -162,11 +158,11 @@ func isPlain(ref string) bool {
 		}
 		before = c
 	}
-	return ref != ""
+	return len(ref) > 0
 }
 
-func isPlainQuery(query string) bool {
-	if query == "" {
+func isPlainQuery(query []byte) bool {
+	if len(query) == 0 {
 		return false
 	}
 	is := &plainInQuery

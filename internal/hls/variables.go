@@ -40,7 +40,7 @@ func (v *variables) define(list string) *Error {
 		return errorf(BadVar, 0, "EXT-X-DEFINE: there is no value for the variable %s", clip(name))
 	case hasKey(v.defined, name):
 		return errorf(BadVar, 0, "EXT-X-DEFINE: the variable %s is defined twice", clip(name))
-	case !isText(value) || strings.Contains(value, `"`):
+	case !isText([]byte(value)) || strings.Contains(value, `"`):
 		// A query parameter is decoded, so it can hold anything.
 		return errorf(BadVar, 0, "EXT-X-DEFINE: quote or control character in the variable %s", clip(name))
 	case len(v.defined) >= maxVariables:

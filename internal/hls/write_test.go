@@ -63,6 +63,9 @@ func writeMedia(m *hls.Media) []byte {
 		}
 		out = append(append(out, s.URI...), '\n')
 	}
+	for _, r := range m.TailRanges {
+		out = hls.AppendDateRange(out, r)
+	}
 	for _, cue := range m.TailCues {
 		out = append(append(out, cue...), '\n')
 	}

@@ -19,32 +19,28 @@ type DateRange struct {
 	Planned       time.Duration // below 0: not given
 }
 
-// newDateRanges moves the date ranges of a playlist to asset time, which its
+// dates has what the segments of a playlist say of dates.
+type dates struct {
+	tags    []hls.DateRange
+	anchors []anchor
+}
+
+// anchor is an EXT-X-PROGRAM-DATE-TIME.
+type anchor struct {
+	at   time.Duration // asset time
+	date time.Time
+}
+
+// ranges moves the date ranges of a playlist to asset time, which its
 // EXT-X-PROGRAM-DATE-TIMEs make possible (draft 4.4.5.1). Without those all
 // are dropped: nobody knows when they are. Tags with the same ID are one range
 // (draft 4.4.5.1: they add attributes).
-func newDateRanges(m *hls.Media) (ranges []DateRange, dropped int) {
-	var tags []hls.DateRange
-	for i := range m.Segments {
-		tags = append(tags, m.Segments[i].DateRanges...)
-	}
-	if len(tags) == 0 {
+func (d *dates) ranges() (ranges []DateRange, dropped int) {
+	tags, anchors := d.tags, d.anchors
+	switch {
+	case len(tags) == 0:
 		return nil, 0
-	}
-	type anchor struct {
-		at   time.Duration
-		date time.Time
-	}
-	var anchors []anchor
-	var now time.Duration
-	for i := range m.Segments {
-		s := &m.Segments[i]
-		if !s.ProgramDateTime.IsZero() {
-			anchors = append(anchors, anchor{now, s.ProgramDateTime})
-		}
-		now += s.Duration
-	}
-	if len(anchors) == 0 {
+	case len(anchors) == 0:
 		return nil, len(tags)
 	}
 	first := anchors[0]

@@ -3,12 +3,14 @@ package packed
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"consuo/internal/hls"
 )
@@ -19,7 +21,7 @@ import (
 type Media struct {
 	Times
 
-	Digest      string         // hls.Media.Digest
+	Digest      string         // names what it plays, see digest
 	Sequence    int64          // of the first segment in its own playlist
 	Independent bool           // EXT-X-INDEPENDENT-SEGMENTS
 	Breaks      []int          // indexes of segments that EXT-X-DISCONTINUITY stands before, without the first
@@ -27,8 +29,9 @@ type Media struct {
 	Ranges      []DateRange    // ascending by time
 	Warnings    []string
 
-	URIs *Texts
-	Tags *Texts // what stands between EXTINF and URI; nil: nothing anywhere
+	Paths   *Texts // URIs without their query strings, in which tokens change while the media stays the same
+	Queries *Texts // with their question marks; nil: nothing anywhere
+	Tags    *Texts // what stands between EXTINF and URI; nil: nothing anywhere
 	// Scopes are what EXT-X-KEY and EXT-X-MAP put in force, each for the
 	// segments from the index in ScopeFrom on; nil: nothing anywhere.
 	Scopes    *Texts
@@ -37,50 +40,110 @@ type Media struct {
 
 // NewMedia packs a media playlist, which has at least one segment.
 func NewMedia(m *hls.Media) *Media {
-	p := &Media{
-		Digest: m.Digest(), Sequence: m.MediaSequence, Independent: m.IndependentSegments,
-		Times: newTimes(len(m.Segments), func(i int) Length {
-			return Length{m.Segments[i].Duration, m.Segments[i].DurationText}
-		}),
-		URIs: newTexts(len(m.Segments), func(dst []byte, i int) []byte { return append(dst, m.Segments[i].URI...) }),
-	}
-	var dropped int
-	if p.Ranges, dropped = newDateRanges(m); dropped > 0 {
-		p.Warnings = append(p.Warnings, droppedRanges(dropped))
-	}
-	if more := len(p.Ranges) - maxRanges; more > 0 {
-		p.Ranges = slices.Clone(p.Ranges[:maxRanges])
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d EXT-X-DATERANGE left out: a playlist may have %d", more, maxRanges))
-	}
-	p.Warnings = append(p.Warnings, m.Warnings...)
-	tagged := false
+	var p Packer
 	for i := range m.Segments {
-		s := &m.Segments[i]
-		if s.Discontinuity && i > 0 {
-			p.Breaks = append(p.Breaks, i)
-		}
-		p.addCues(i, s.Cues)
-		tagged = tagged || hasTags(s)
+		p.Add(&m.Segments[i], []byte(m.Segments[i].URI))
 	}
-	p.addCues(len(m.Segments), m.TailCues)
-	if tagged {
-		p.Tags = newTexts(len(m.Segments), func(dst []byte, i int) []byte { return appendTags(dst, &m.Segments[i]) })
-	}
-	p.addScopes(m)
-	return p
+	return p.Finish(m)
 }
 
-func (m *Media) addCues(i int, lines []string) {
+// Packer packs the segments of a media playlist as they are read, one after the
+// other. The zero value is ready; its memory is used again for the next one.
+type Packer struct {
+	times         timesPacker
+	paths         textPacker
+	queries, tags textPacker // not begun while no segment has any
+	breaks        []int
+	cues          map[int]string
+	scopes        textPacker
+	scopeFrom     []int
+	lasting       [][sha256.Size]byte // of the scopes, without query strings
+	dates         dates
+
+	last    inForce       // for the last segment
+	total   time.Duration // of the segments
+	scratch []byte
+}
+
+// inForce is what EXT-X-KEY and EXT-X-MAP have put in force for a segment.
+type inForce struct {
+	keys []hls.Key
+	init *hls.Map
+}
+
+// Add packs the next segment, whose absolute URI is given apart. Nothing of the
+// two is kept.
+func (p *Packer) Add(s *hls.Segment, uri []byte) {
+	i := p.paths.texts.Count
+	p.times.add(Length{s.Duration, s.DurationText})
+	path := len(uri)
+	if query := bytes.IndexByte(uri, '?'); query >= 0 {
+		path = query
+	}
+	p.paths.add(uri[:path])
+	p.queries.addOptional(i, uri[path:])
+	p.scratch = appendTags(p.scratch[:0], s)
+	p.tags.addOptional(i, p.scratch)
+	if s.Discontinuity && i > 0 {
+		p.breaks = append(p.breaks, i)
+	}
+	p.addCues(i, s.Cues)
+	if is := (inForce{s.Keys, s.Map}); i == 0 || is.init != p.last.init || !slices.Equal(is.keys, p.last.keys) {
+		p.last = is
+		if text := is.text(whole); i == 0 || text != string(p.scopes.before) {
+			p.scopes.add([]byte(text))
+			p.scopeFrom = append(p.scopeFrom, i)
+			p.lasting = append(p.lasting, sha256.Sum256([]byte(is.text(hls.WithoutQuery))))
+		}
+	}
+	if !s.ProgramDateTime.IsZero() {
+		p.dates.anchors = append(p.dates.anchors, anchor{p.total, s.ProgramDateTime})
+	}
+	p.dates.tags = append(p.dates.tags, s.DateRanges...)
+	p.total += s.Duration
+}
+
+func (p *Packer) addCues(i int, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	if m.Cues == nil {
-		m.Cues = make(map[int]string)
+	if p.cues == nil {
+		p.cues = make(map[int]string)
 	}
-	m.Cues[i] = strings.Join(lines, "\n") + "\n"
+	p.cues[i] = strings.Join(lines, "\n") + "\n"
 }
 
-func hasTags(s *hls.Segment) bool { return s.Range.Length > 0 || s.Bitrate > 0 || s.Gap }
+// Finish returns the playlist whose segments were added, at least one; m says
+// all else of it.
+func (p *Packer) Finish(m *hls.Media) *Media {
+	p.addCues(p.paths.texts.Count, m.TailCues)
+	p.dates.tags = append(p.dates.tags, m.TailRanges...)
+	packed := &Media{
+		Times: p.times.finish(), Sequence: m.MediaSequence, Independent: m.IndependentSegments,
+		Breaks: p.breaks, Cues: p.cues,
+		Paths: p.paths.finish(), Queries: p.queries.finish(), Tags: p.tags.finish(),
+	}
+	var dropped int
+	if packed.Ranges, dropped = p.dates.ranges(); dropped > 0 {
+		packed.Warnings = append(packed.Warnings, droppedRanges(dropped))
+	}
+	if more := len(packed.Ranges) - maxRanges; more > 0 {
+		packed.Ranges = slices.Clone(packed.Ranges[:maxRanges])
+		packed.Warnings = append(packed.Warnings, fmt.Sprintf("%d EXT-X-DATERANGE left out: a playlist may have %d", more, maxRanges))
+	}
+	packed.Warnings = append(packed.Warnings, m.Warnings...)
+	packed.Digest = packed.digest(p.scopeFrom, p.lasting)
+	if scopes := p.scopes.finish(); scopes.Count > 1 || strings.Trim(string(scopes.First), separator) != "" {
+		packed.Scopes, packed.ScopeFrom = scopes, slices.Clone(p.scopeFrom)
+	}
+	clear(p.dates.tags) // which lets go of what they hold
+	*p = Packer{
+		times: p.times, paths: p.paths, queries: p.queries, tags: p.tags,
+		scopes: p.scopes, scopeFrom: p.scopeFrom[:0], lasting: p.lasting[:0],
+		dates: dates{p.dates.tags[:0], p.dates.anchors[:0]}, scratch: p.scratch,
+	}
+	return packed
+}
 
 // appendTags writes the tags of a segment alone that stand between its EXTINF
 // and its URI.
@@ -97,30 +160,6 @@ func appendTags(dst []byte, s *hls.Segment) []byte {
 		dst = append(dst, "#EXT-X-GAP\n"...)
 	}
 	return dst
-}
-
-// addScopes packs what is in force for the segments. Those for which it is the
-// same share it.
-func (m *Media) addScopes(media *hls.Media) {
-	var texts []string
-	var before *hls.Segment
-	for i := range media.Segments {
-		s := &media.Segments[i]
-		if before != nil && s.Map == before.Map && slices.Equal(s.Keys, before.Keys) {
-			continue
-		}
-		before = s
-		if text := scopeText(s); len(texts) == 0 || text != texts[len(texts)-1] {
-			texts = append(texts, text)
-			m.ScopeFrom = append(m.ScopeFrom, i)
-		}
-	}
-	if len(texts) == 1 && strings.Trim(texts[0], separator) == "" {
-		m.ScopeFrom = nil
-		return
-	}
-	m.ScopeFrom = slices.Clip(m.ScopeFrom)
-	m.Scopes = newTexts(len(texts), func(dst []byte, i int) []byte { return append(dst, texts[i]...) })
 }
 
 // Scope is what must be in force before a segment, as tags with their newlines.
@@ -146,22 +185,25 @@ const (
 	ivMark    = "\x01" // like the separator it stands in no tag
 )
 
-func scopeText(s *hls.Segment) string {
-	keys := keysText(s.Keys)
-	var init, initKeys string
-	initKeys = separator
-	if s.Map != nil {
-		init = string(hls.AppendMap(nil, s.Map))
-		initKeys = keysText(s.Map.Keys)
+// text returns a scope with its URIs as they are mapped.
+func (f inForce) text(uri func(string) string) string {
+	var init string
+	initKeys := separator
+	if m := f.init; m != nil {
+		init = string(hls.AppendMap(nil, &hls.Map{URI: uri(m.URI), Range: m.Range}))
+		initKeys = keysText(m.Keys, uri)
 	}
-	return keys + separator + init + separator + initKeys
+	return keysText(f.keys, uri) + separator + init + separator + initKeys
 }
 
-func keysText(keys []hls.Key) string {
+func whole(uri string) string { return uri }
+
+func keysText(keys []hls.Key, uri func(string) string) string {
 	list := slices.Clone(keys)
 	var formats []string
 	for i := range list {
 		k := &list[i]
+		k.URI = uri(k.URI)
 		if k.IV != "" { // draft 4.2: upper-case digits
 			k.IV = "0x" + strings.ToUpper(k.IV[len("0x"):])
 		}
@@ -182,7 +224,7 @@ type Rewrite func(uri string) string
 // Reader reads the segments of playlists one after the other, all with the same
 // Rewrite. The zero value is ready; it is not safe for concurrent use.
 type Reader struct {
-	uris, tags, scopes reader
+	paths, queries, tags, scopes reader
 
 	scope   Scope // the latest, of this run of segments of a playlist
 	scopeOf *Media
@@ -196,19 +238,26 @@ func (m *Media) AppendSegment(dst []byte, r *Reader, i int, rewrite Rewrite) []b
 	if m.Tags != nil {
 		dst = append(dst, r.tags.read(m.Tags, i)...)
 	}
-	uri := r.uris.read(m.URIs, i)
-	if rewrite == nil {
-		dst = append(dst, uri...)
-	} else {
-		dst = append(dst, rewrite(string(uri))...)
+	from := len(dst)
+	dst = m.appendURI(dst, r, i)
+	if rewrite != nil {
+		dst = append(dst[:from], rewrite(string(dst[from:]))...)
 	}
 	return append(dst, '\n')
 }
 
+func (m *Media) appendURI(dst []byte, r *Reader, i int) []byte {
+	dst = append(dst, r.paths.read(m.Paths, i)...)
+	if m.Queries != nil {
+		dst = append(dst, r.queries.read(m.Queries, i)...)
+	}
+	return dst
+}
+
 // URI returns the URI of segment i as it was loaded.
 func (m *Media) URI(i int) string {
-	var r reader
-	return string(r.read(m.URIs, i))
+	var r Reader
+	return string(m.appendURI(nil, &r, i))
 }
 
 // Scope returns what is in force for segment i.
@@ -256,14 +305,19 @@ func (m *Media) restore() error {
 	if n == 0 {
 		return errors.New("it has no segments")
 	}
-	if m.URIs == nil || m.URIs.Count != n || m.Tags != nil && m.Tags.Count != n {
+	if m.Paths == nil {
 		return errTexts
+	}
+	for _, t := range []*Texts{m.Paths, m.Queries, m.Tags} {
+		if t != nil && t.Count != n {
+			return errTexts
+		}
 	}
 	if scopes := m.Scopes; scopes != nil && (scopes.Count != len(m.ScopeFrom) || scopes.Count == 0 ||
 		m.ScopeFrom[0] != 0 || !slices.IsSorted(m.ScopeFrom)) {
 		return errTexts
 	}
-	for _, t := range []*Texts{m.URIs, m.Tags, m.Scopes} {
+	for _, t := range []*Texts{m.Paths, m.Queries, m.Tags, m.Scopes} {
 		if t == nil {
 			continue
 		}

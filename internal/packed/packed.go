@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"consuo/internal/hls"
@@ -55,14 +54,22 @@ func (p *Presentation) digest() string {
 // segments that have nothing in common is a tenth of it.
 const maxPlain = 256 << 20
 
-// Marshal returns the presentation as it is kept beside playout logs: JSON,
-// gzip.
+// compressFrom is the size in bytes from which a stored presentation is
+// compressed. Most are a fraction of that, and lose more time by it than bytes:
+// what repeats has been packed, the rest is much like noise. Stores take a
+// few megabytes only.
+const compressFrom = 1 << 20
+
+// Marshal returns the presentation as it is kept beside playout logs: JSON, in
+// gzip if it is large.
 func (p *Presentation) Marshal() ([]byte, error) {
+	data, err := json.Marshal(p)
+	if err != nil || len(data) < compressFrom {
+		return data, err
+	}
 	var b bytes.Buffer
-	w := zippers.Get().(*gzip.Writer)
-	defer zippers.Put(w)
-	w.Reset(&b)
-	if err := json.NewEncoder(w).Encode(p); err != nil {
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is one
+	if _, err := w.Write(data); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
@@ -70,12 +77,6 @@ func (p *Presentation) Marshal() ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
-
-// zippers are used again, because each has a megabyte of tables.
-var zippers = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one
-	return w
-}}
 
 // Unmarshal reads what Marshal returned. What it accepts can be rendered.
 func Unmarshal(data []byte) (*Presentation, error) {
@@ -126,9 +127,12 @@ func Durations(data []byte, choose func(*hls.Multivariant) (uri string)) ([]time
 }
 
 func decode(data []byte, most int64, into any) error {
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return err
+	var r io.Reader = bytes.NewReader(data)
+	if gzipped := []byte{0x1f, 0x8b}; bytes.HasPrefix(data, gzipped) { // RFC 1952, 2.3.1
+		var err error
+		if r, err = gzip.NewReader(r); err != nil {
+			return err
+		}
 	}
 	return json.NewDecoder(io.LimitReader(r, most)).Decode(into)
 }

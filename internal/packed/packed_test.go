@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -187,11 +188,15 @@ func FuzzMedia(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := hls.ParseMedia("https://vod.example/film/v.m3u8", body)
+		const base = "https://vod.example/film/v.m3u8"
+		m, err := hls.ParseMedia(base, body)
 		if err != nil || len(m.Segments) > 2000 {
 			return
 		}
 		check(t, m)
+		if again := readAgain(t, base, body); !reflect.DeepEqual(again, packed.NewMedia(m)) {
+			t.Error("it is another as it is read")
+		}
 	})
 }
 
@@ -203,6 +208,73 @@ func TestBreaks(t *testing.T) {
 	}
 	if breaks := packed.NewMedia(m).Breaks; !slices.Equal(breaks, []int{2}) {
 		t.Errorf("breaks before %v", breaks)
+	}
+}
+
+// readAgain packs a playlist as it is read, with a packer that was used before,
+// and from memory that is used again.
+func readAgain(t *testing.T, base string, body []byte) *packed.Media {
+	t.Helper()
+	var p packed.Packer
+	var result *packed.Media
+	var mv hls.Multivariant
+	for _, text := range []string{seeds[1], seeds[2] + seeds[3], string(body)} {
+		shared := []byte(text)
+		m, err := mv.ReadMedia(base, shared, p.Add)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result = p.Finish(m)
+		for i := range shared {
+			shared[i] = 'x'
+		}
+	}
+	return result
+}
+
+// TestReadAgain is that of all kinds of playlists, for the ordinary test run.
+func TestReadAgain(t *testing.T) {
+	const base = "https://vod.example/film/v.m3u8"
+	bodies := vodtest.New(5 * time.Minute).Files("film")
+	for i, s := range seeds {
+		bodies[fmt.Sprint("seed", i, ".m3u8")] = []byte(s)
+	}
+	delete(bodies, "master.m3u8")
+	for name, body := range bodies {
+		m, err := hls.ParseMedia(base, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(readAgain(t, base, body), packed.NewMedia(m)) {
+			t.Errorf("%s: it is another as it is read", name)
+		}
+	}
+}
+
+// TestLarge: a presentation that is large as it is stored is compressed, and can
+// be read back.
+func TestLarge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var b strings.Builder
+	b.WriteString("#EXTM3U\n")
+	for range 60_000 {
+		fmt.Fprintf(&b, "#EXTINF:4,\n%016x%016x.ts\n", rng.Uint64(), rng.Uint64())
+	}
+	m, err := hls.ParseMedia("https://vod.example/film/v.m3u8", []byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mv := &hls.Multivariant{Variants: []hls.Variant{{URI: "v"}}}
+	fresh := packed.New(&hls.Presentation{URL: "u", Multivariant: mv, Media: map[string]*hls.Media{"v": m}})
+	data, err := fresh.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gzip := "\x1f\x8b"; !strings.HasPrefix(string(data), gzip) {
+		t.Errorf("%d bytes are not compressed", len(data))
+	}
+	if stored, err := packed.Unmarshal(data); err != nil || !reflect.DeepEqual(stored, fresh) {
+		t.Errorf("it is another after it was stored: %v", err)
 	}
 }
 
@@ -232,13 +304,13 @@ func TestUnmarshalRefuses(t *testing.T) {
 		"years": func(_ *packed.Presentation, m *packed.Media) { m.Lengths[0].Duration = 1 << 60 },
 		"crowded": func(p *packed.Presentation, _ *packed.Media) {
 			p.Media["v"].Times = p.Media["v"].Plus(make([]packed.Length, 100))
-			p.Media["v"].URIs = &packed.Texts{Count: p.Media["v"].Len(), First: []byte("a.ts"), Data: make([]byte, p.Media["v"].Len())}
+			p.Media["v"].Paths = &packed.Texts{Count: p.Media["v"].Len(), First: []byte("a.ts"), Data: make([]byte, p.Media["v"].Len())}
 			p.Media["v"].Tags, p.Media["v"].Scopes, p.Media["v"].ScopeFrom = nil, nil, nil
 		},
-		"no URIs":     func(_ *packed.Presentation, m *packed.Media) { m.URIs = nil },
-		"other URIs":  func(_ *packed.Presentation, m *packed.Media) { m.URIs = m.Scopes },
-		"short URIs":  func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = m.URIs.Data[:len(m.URIs.Data)-1] },
-		"long URIs":   func(_ *packed.Presentation, m *packed.Media) { m.URIs.Data = append(m.URIs.Data, 0) },
+		"no URIs":     func(_ *packed.Presentation, m *packed.Media) { m.Paths = nil },
+		"other URIs":  func(_ *packed.Presentation, m *packed.Media) { m.Paths = m.Scopes },
+		"short URIs":  func(_ *packed.Presentation, m *packed.Media) { m.Paths.Data = m.Paths.Data[:len(m.Paths.Data)-1] },
+		"long URIs":   func(_ *packed.Presentation, m *packed.Media) { m.Paths.Data = append(m.Paths.Data, 0) },
 		"scopes":      func(_ *packed.Presentation, m *packed.Media) { m.Scopes.First[0] = 0 },
 		"scope order": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom[0] = 1 },
 		"scope count": func(_ *packed.Presentation, m *packed.Media) { m.ScopeFrom = m.ScopeFrom[1:] },

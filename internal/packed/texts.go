@@ -6,19 +6,21 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strconv"
 )
 
-// Texts is a list of texts that are much alike. Of each is kept where it
-// differs from the one before; every block-th differs from the first, so that
-// any can be read without those before its block.
+// Texts is a list of texts that are much alike. A text is expected to be the one
+// before it with its counter, if they have one, a step further; kept is where it
+// differs from that. Every block-th is expected to be the first text, as many
+// steps further, so that any can be read without those before its block.
 //
-// A record begins with a number. If it is even, the text is as long as the one
-// before, and half the number says how many runs of bytes differ, each as
+// A record begins with a number. If it is even, the text is as long as expected,
+// and half the number says how many runs of bytes differ, each as
 //
 //	bytes that are equal before it, its length * 2 + form, its bytes
 //
 // In form 1 the bytes are nibbles, two a byte, for the hexadecimal digits of
-// the text before; all others are equal. So a counter takes four bytes, and
+// the expected text; all others are equal. So a counter takes one byte, and
 // a UUID 20. If the number is odd, half of it says how much of the beginning is
 // equal, then come
 //
@@ -28,31 +30,127 @@ import (
 type Texts struct {
 	Count int
 	First []byte
+	Step  uint64 `json:",omitempty"` // of the counter; 0: there is none
+	Tail  int    `json:",omitempty"` // bytes that follow the counter
 	Data  []byte // a record per text
 
 	at []uint32 // where the records of every block-th text begin
 }
 
-// newTexts packs as many texts as there are; text appends one of them.
-func newTexts(n int, text func(dst []byte, i int) []byte) *Texts {
-	t := &Texts{Count: n, First: text([]byte{}, 0), at: make([]uint32, 0, n/block+1)}
-	data := make([]byte, 0, 8*n)
-	var before, now []byte
-	for i := range n {
-		now = text(now[:0], i)
-		if i%block == 0 {
-			t.at = append(t.at, uint32(len(data)))
-			before = append(before[:0], t.First...)
-		}
-		data = appendRecord(data, before, now)
-		before, now = now, before
+// textPacker packs texts one after the other. Its memory is used again for the
+// next list.
+type textPacker struct {
+	texts  Texts
+	data   []byte
+	before []byte // the last text
+}
+
+func (p *textPacker) add(text []byte) {
+	t := &p.texts
+	if t.Count == 0 {
+		t.First = bytes.Clone(text)
+	} else if t.Count == 1 {
+		t.Step, t.Tail = counter(t.First, text)
 	}
-	t.Data = bytes.Clone(data) // without what is reserved
-	return t
+	if t.Count%block == 0 {
+		t.at = append(t.at, uint32(len(p.data)))
+	}
+	p.before = t.expect(p.before, t.Count)
+	if bytes.Equal(p.before, text) {
+		p.data = append(p.data, 0)
+	} else {
+		p.data = appendRecord(p.data, p.before, text)
+		p.before = append(p.before[:0], text...)
+	}
+	t.Count++
+}
+
+// addOptional adds text i of a list which is not begun before one has anything.
+func (p *textPacker) addOptional(i int, text []byte) {
+	if len(text) == 0 && p.texts.Count == 0 {
+		return
+	}
+	for p.texts.Count < i {
+		p.add(nil)
+	}
+	p.add(text)
+}
+
+// finish returns the texts that were added, nil if none was; the next one begins
+// another list.
+func (p *textPacker) finish() *Texts {
+	if p.texts.Count == 0 {
+		return nil
+	}
+	t := p.texts
+	t.Data, t.at = bytes.Clone(p.data), slices.Clip(t.at)
+	p.texts, p.data = Texts{}, p.data[:0]
+	return &t
 }
 
 // block is how many texts lie between two that can be read without those before.
 const block = 32
+
+// expect turns the text before text i into what is expected of it, in the same
+// memory.
+func (t *Texts) expect(before []byte, i int) []byte {
+	if i%block == 0 {
+		return count(append(before[:0], t.First...), t.Tail, uint64(i)*t.Step)
+	}
+	return count(before, t.Tail, t.Step)
+}
+
+// counter returns what counts from the first to the second of some texts that
+// differ in nothing else: by how much, and how many bytes follow it.
+func counter(first, second []byte) (step uint64, tail int) {
+	begin := equalBytes(first, second)
+	for begin > 0 && isDigit(first[begin-1]) {
+		begin--
+	}
+	for most := min(len(first), len(second)) - begin; tail < most && first[len(first)-1-tail] == second[len(second)-1-tail]; {
+		tail++
+	}
+	for tail > 0 && isDigit(first[len(first)-tail]) {
+		tail--
+	}
+	from, ok1 := number(first[begin : len(first)-tail])
+	to, ok2 := number(second[begin : len(second)-tail])
+	if !ok1 || !ok2 || from >= to {
+		return 0, 0
+	}
+	return to - from, tail
+}
+
+// number reads decimal digits, few enough to be counted on for all of a list.
+func number(digits []byte) (n uint64, ok bool) {
+	const most = 12
+	for _, c := range digits {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, 0 < len(digits) && len(digits) <= most
+}
+
+// count adds n to the decimal number that so many bytes follow, if there is one.
+func count(text []byte, tail int, n uint64) []byte {
+	i := len(text) - tail - 1
+	if i < 0 || !isDigit(text[i]) {
+		return text
+	}
+	for ; n > 0; i-- {
+		if i < 0 || !isDigit(text[i]) { // it gets longer
+			return slices.Insert(text, i+1, strconv.AppendUint(nil, n, 10)...)
+		}
+		n += uint64(text[i] - '0')
+		text[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return text
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 var errTexts = errors.New("its texts can't be read")
 
@@ -61,15 +159,17 @@ const maxTexts = 1 << 30
 
 // restore works out what is not stored, and proves that every text can be read.
 func (t *Texts) restore() error {
+	if t.Tail < 0 {
+		return errTexts
+	}
 	var text []byte
 	data, size := t.Data, 0
 	for i := range t.Count {
 		if i%block == 0 {
 			t.at = append(t.at, uint32(len(t.Data)-len(data)))
-			text = append(text[:0], t.First...)
 		}
 		var ok bool
-		if text, data, ok = readRecord(text, data); !ok {
+		if text, data, ok = readRecord(t.expect(text, i), data); !ok {
 			return errTexts
 		}
 		if size += len(text) + 1; size > maxTexts {
@@ -266,10 +366,10 @@ type reader struct {
 func (r *reader) read(t *Texts, i int) []byte {
 	if current := r.next - 1; r.texts != t || i < current || i/block != current/block {
 		r.texts, r.next = t, i/block*block
-		r.text, r.data = append(r.text[:0], t.First...), t.Data[t.at[i/block]:]
+		r.data = t.Data[t.at[i/block]:]
 	}
 	for ; r.next <= i; r.next++ {
-		r.text, r.data, _ = readRecord(r.text, r.data) // restore has proved them right
+		r.text, r.data, _ = readRecord(t.expect(r.text, r.next), r.data) // restore has proved them right
 	}
 	return r.text
 }

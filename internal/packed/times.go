@@ -2,6 +2,7 @@ package packed
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -32,36 +33,46 @@ type Length struct {
 	Digits   string // as they are written
 }
 
-// newTimes packs as many lengths as there are. Equal ones are kept once.
-func newTimes(n int, at func(i int) Length) Times {
-	var t Times
-	index, known := make([]int, n), make(map[Length]int)
-	for i := range index {
-		l := at(i)
-		// Most playlists have a few lengths only: no need to hash those.
-		few := min(len(t.Lengths), 4)
-		k := 0
-		for k < few && t.Lengths[k] != l {
-			k++
-		}
-		if k == few {
-			var ok bool
-			if k, ok = known[l]; !ok {
-				k = len(t.Lengths)
-				l.Digits = strings.Clone(l.Digits) // else the whole playlist would be kept
-				known[l] = k
-				t.Lengths = append(t.Lengths, l)
-			}
-		}
-		index[i] = k
+// timesPacker packs lengths one after the other. Equal ones are kept once.
+type timesPacker struct {
+	lengths []Length
+	known   map[Length]int // index in lengths
+	index   []int          // of each segment in lengths
+}
+
+func (p *timesPacker) add(l Length) {
+	// Most playlists have a few lengths only: no need to hash those.
+	few := min(len(p.lengths), 4)
+	k := 0
+	for k < few && p.lengths[k] != l {
+		k++
 	}
+	if k == few {
+		var ok bool
+		if k, ok = p.known[l]; !ok {
+			k = len(p.lengths)
+			l.Digits = strings.Clone(l.Digits) // else the line would be kept
+			if p.known == nil {
+				p.known = make(map[Length]int)
+			}
+			p.known[l] = k
+			p.lengths = append(p.lengths, l)
+		}
+	}
+	p.index = append(p.index, k)
+}
+
+// finish returns the lengths that were added; the next one begins another list.
+func (p *timesPacker) finish() Times {
+	t := Times{Lengths: slices.Clip(p.lengths)}
 	width := indexWidth(len(t.Lengths))
-	t.Index = make([]byte, 0, n*width)
-	for _, k := range index {
+	t.Index = make([]byte, 0, len(p.index)*width)
+	for _, k := range p.index {
 		for b := width - 1; b >= 0; b-- {
 			t.Index = append(t.Index, byte(k>>(8*b)))
 		}
 	}
+	*p = timesPacker{index: p.index[:0]}
 	_ = t.restore() // it was made here
 	return t
 }
@@ -178,13 +189,14 @@ func (t *Times) Ended(at time.Duration) int {
 
 // Plus returns the lengths with more at the end.
 func (t *Times) Plus(more []Length) Times {
-	n := t.Len()
-	return newTimes(n+len(more), func(i int) Length {
-		if i < n {
-			return t.Lengths[t.kind(i)]
-		}
-		return more[i-n]
-	})
+	var p timesPacker
+	for i := range t.Len() {
+		p.add(t.Lengths[t.kind(i)])
+	}
+	for _, l := range more {
+		p.add(l)
+	}
+	return p.finish()
 }
 
 // AppendEXTINF writes the EXTINF of segment i with its newline.

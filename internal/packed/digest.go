@@ -1,0 +1,79 @@
+package packed
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+
+	"consuo/internal/hls"
+)
+
+// digest names what a media playlist plays: SHA-256, in hexadecimal, over all
+// that a channel says of it. That is taken as it is packed, which is a tenth of
+// its text: equal texts are packed equally. Query strings are left out, because
+// tokens in them change while the media stays the same; of what is in force,
+// lasting is a digest without them, from segment scopeFrom on.
+func (m *Media) digest(scopeFrom []int, lasting [][sha256.Size]byte) string {
+	d := digester(make([]byte, 0, len(m.Index)+len(m.Paths.Data)+1<<12))
+	d.flag(m.Independent)
+	d.number(m.Sequence)
+	d.number(int64(len(m.Lengths)))
+	for _, l := range m.Lengths {
+		d.number(int64(l.Duration))
+		d.text([]byte(l.Digits))
+	}
+	d.text(m.Index)
+	d.texts(m.Paths)
+	d.texts(m.Tags)
+	for i, from := range scopeFrom {
+		if i == 0 || lasting[i] != lasting[i-1] {
+			d.number(int64(from))
+			d.text(lasting[i][:])
+		}
+	}
+	d.number(-1)
+	d.number(int64(len(m.Breaks)))
+	for _, i := range m.Breaks {
+		d.number(int64(i))
+	}
+	d.number(int64(len(m.Cues)))
+	for _, i := range slices.Sorted(maps.Keys(m.Cues)) {
+		d.number(int64(i))
+		d.text([]byte(m.Cues[i]))
+	}
+	d.number(int64(len(m.Ranges)))
+	for _, r := range m.Ranges {
+		d.number(int64(r.At))
+		d.number(int64(r.Length))
+		d.number(int64(r.Planned))
+		d.text(hls.AppendDateRange(nil, r.DateRange))
+	}
+	sum := sha256.Sum256(d)
+	return hex.EncodeToString(sum[:])
+}
+
+// digester gathers values, so that no two sequences of values are the same
+// bytes.
+type digester []byte
+
+func (d *digester) number(n int64) { *d = append(strconv.AppendInt(*d, n, 10), ' ') }
+
+func (d *digester) flag(set bool) { *d = append(strconv.AppendBool(*d, set), ' ') }
+
+func (d *digester) text(text []byte) {
+	d.number(int64(len(text)))
+	*d = append(*d, text...)
+}
+
+func (d *digester) texts(t *Texts) {
+	d.flag(t != nil)
+	if t != nil {
+		d.number(int64(t.Count))
+		d.text(t.First)
+		d.number(int64(t.Step))
+		d.number(int64(t.Tail))
+		d.text(t.Data)
+	}
+}
