@@ -8,7 +8,7 @@ export const panelStyles = css`
   .field input, .field select, .field textarea { width: 100% }
   .field small, .note { font-size: 12.5px; color: var(--muted); line-height: 1.4 }
   .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 10px }
-  .three { display: grid; grid-template-columns: 1.2fr 1fr 1fr; gap: 10px }
+  .three { display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(0, 1fr) minmax(0, 1fr); gap: 10px }
   .actions { display: flex; flex-wrap: wrap; gap: 8px; align-items: center }
   .actions .push { margin-left: auto }
   .problem, .warning, .good { border-left: 3px solid; padding: 8px 10px; border-radius: 3px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere }

@@ -196,7 +196,7 @@ export class ChannelView extends LitElement {
           <div class="times"><span>${time(now.start, clockSeconds)}</span>
             ${now.end
               ? html`<span>${length(this.now - (now.start ?? now.end))} / ${length(now.end - (now.start ?? now.end))}</span><span>${time(now.end, clockSeconds)}</span>`
-              : html`<span>${texts.untilChanged}</span>`}</div>`
+              : next ? nothing : html`<span>${texts.untilChanged}</span>`}</div>`
         : html`<div class="what fill">${this.summary?.state === "dormant" ? texts.states["dormant"] : texts.starting}</div>`}
       ${this.renderBehind(now)}
       <div class="next"><span>${texts.next}</span>
