@@ -302,24 +302,38 @@ func mapTracks(s *playlog.Settings, a *Asset, opts MapOptions) ([]int, error) {
 	return feeds, silenced(s.Tracks, feeds, a)
 }
 
-// silenced refuses an asset whose sound could be played but for the container
-// that it is in: an event without sound is no event. One that has no sound, or
-// in other codecs, plays with gaps there.
+// silenced refuses an asset that has nothing for any of a channel's audio
+// tracks. Browsers play only what they have both picture and sound of: where
+// the sound is all gaps, the picture stands still until they are over.
 func silenced(tracks []playlog.Track, feeds []int, a *Asset) error {
+	var audio *playlog.Track
 	for k := range tracks {
 		if feeds[k] >= 0 && (tracks[k].Media == playlog.AudioTrack || tracks[k].Muxed) {
 			return nil
 		}
+		if audio == nil && tracks[k].Media == playlog.AudioTrack {
+			audio = &tracks[k]
+		}
 	}
-	for k := range tracks {
-		t := &tracks[k]
-		for _, src := range a.Sources {
-			if t.Media == playlog.AudioTrack && src.Media == t.Media && src.Container != t.Container && sameCodecs(t.Codecs, src.Codecs) {
+	if audio == nil {
+		return nil
+	}
+	var other *Source // sound that the asset has
+	for _, src := range a.Sources {
+		if src.Media != playlog.AudioTrack {
+			continue
+		}
+		for k := range tracks {
+			if t := &tracks[k]; t.Media == playlog.AudioTrack && src.Container != t.Container && sameCodecs(t.Codecs, src.Codecs) {
 				return fmt.Errorf("%w: the channel's audio is %s, the asset's is %s", ErrShape, containerName(t.Container), containerName(src.Container))
 			}
 		}
+		other = src
 	}
-	return nil
+	if other == nil {
+		return fmt.Errorf("%w: the channel has audio apart; the asset is without sound, and players would wait for it", ErrShape)
+	}
+	return fmt.Errorf("%w: the channel's audio is %s, the asset's is %s", ErrCodec, cmp.Or(audio.Codecs, "?"), cmp.Or(other.Codecs, "?"))
 }
 
 // containerName is a container as people say it.
