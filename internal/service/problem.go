@@ -31,5 +31,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, status int, detail str
 	if id := WriterID(w); id != "" {
 		p.Instance = "urn:request:" + id
 	}
-	_ = json.NewEncoder(w).Encode(p) // the peer is gone, there is nobody to tell
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // people read it: "?channel=<id>"
+	_ = e.Encode(p)        // the peer is gone, there is nobody to tell
 }
