@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -87,6 +88,21 @@ func TestStatementsAreKept(t *testing.T) {
 	}
 	if n := kept(); n != 4 { // CREATE, INSERT, SELECT, UPDATE
 		t.Errorf("%d statements are kept", n)
+	}
+
+	// One that fails is good for another time as well.
+	const absolute = `SELECT abs($1)`
+	for range 2 {
+		if err := db.QueryRowContext(t.Context(), absolute, int64(math.MinInt64)).Scan(&n); err == nil {
+			t.Error("there is no such number")
+		}
+	}
+	if n := kept(); n != 5 {
+		t.Errorf("%d statements are kept after one has failed", n)
+	}
+	must(t, db.QueryRowContext(t.Context(), absolute, -3).Scan(&n))
+	if n != 3 {
+		t.Errorf("the next time it is %d", n)
 	}
 
 	// One that is interrupted ends, and the next is not.
