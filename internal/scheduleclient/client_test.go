@@ -390,6 +390,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }),
 		serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }),
 		serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }),
+		serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"id":"a log without a lead"}`) }),
 		func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") },
 	} {
 		c := newTestClient(t, "http://user:password@h", schedule)
