@@ -256,3 +256,20 @@ func FuzzDecodeList(f *testing.F) {
 		}
 	})
 }
+
+// What is no list of logs is an error, and not a list of none.
+func TestDecodeHeads(t *testing.T) {
+	for body, good := range map[string]bool{
+		`{"lead":8000000000,"logs":[]}`: true,
+		`{"lead":0,"logs":[]}`:          false,
+		`{"logs":[]}`:                   false,
+		`{"lead":8000000000}`:           false,
+		`{}`:                            false,
+		`[]`:                            false,
+		``:                              false,
+	} {
+		if heads, err := decodeHeads([]byte(body)); (err == nil) != good || good && heads.Lead != 8*time.Second {
+			t.Errorf("%q: %+v, %v", body, heads, err)
+		}
+	}
+}
