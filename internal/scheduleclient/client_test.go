@@ -341,11 +341,13 @@ func TestRefusedConnections(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	client := newTestClient(t, "http://schedule:8001", transport(func(*http.Request) (*http.Response, error) {
-		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "schedule", IsNotFound: true}}
-	}))
-	if _, err := client.Channels(t.Context()); err == nil || !strings.Contains(err.Error(), "network of their own") {
-		t.Errorf("%v", err)
+	for _, missing := range []bool{true, false} { // else the resolver itself is away
+		client := newTestClient(t, "http://schedule:8001", transport(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "lookup failed", Name: "schedule", IsNotFound: missing}}
+		}))
+		if _, err := client.Channels(t.Context()); err == nil || strings.Contains(err.Error(), "network of their own") != missing {
+			t.Errorf("not found %t: %v", missing, err)
+		}
 	}
 }
 
@@ -449,6 +451,28 @@ func TestStoreTime(t *testing.T) {
 		expect(ahead)
 		if n := c.Clock().Jumps(); n != 1 {
 			t.Errorf("%d jumps", n)
+		}
+	})
+}
+
+// An answer of a proxy in between is no proof that the schedule doesn't tell its
+// time: its first answer is followed at once.
+func TestStoreTimeAfterAProxy(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		const ahead = 90 * time.Minute
+		status := 502
+		c := newTestClient(t, "http://h", serve(func(w http.ResponseWriter, _ *http.Request) {
+			if status == 200 {
+				w.Header().Set("Store-Time", strconv.FormatInt(time.Now().Add(ahead).UnixNano(), 10))
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, `[]`)
+		}))
+		_, _ = c.Channels(t.Context())
+		status = 200
+		_, _ = c.Channels(t.Context())
+		if now := time.Now(); c.Clock().Now(now).Sub(now) != ahead {
+			t.Errorf("the store is ahead by %s", c.Clock().Now(now).Sub(now))
 		}
 	})
 }
