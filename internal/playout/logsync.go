@@ -61,10 +61,14 @@ type logSync struct {
 	diverging bool             // the log has another history, and a rebase is under way
 	// due is a cut of which the log is being told, or could not be in time. It is
 	// what airs, unless the log turns out to have another.
-	due    *timeline.Planned
-	jumps  int                        // of store time, that were followed
-	frozen map[string]time.Time       // when, by digest, it was kept beside the log
-	thawed map[string]*timeline.Asset // by digest
+	due      *timeline.Planned
+	unseen   []playlog.Cut              // after those on air; the first can't be rendered
+	blind    time.Time                  // since when there have been any of these; means nothing while there are none
+	insisted time.Time                  // when it last began anew because of that
+	others   time.Time                  // store time, when another engine last said that somebody watches, while unseen
+	jumps    int                        // of store time, that were followed
+	frozen   map[string]time.Time       // when, by digest, it was kept beside the log
+	thawed   map[string]*timeline.Asset // by digest
 }
 
 // mark names a cut and, by its digest, all of the log up to it; zero: none.
@@ -125,7 +129,7 @@ func (r *runner) patience() time.Duration {
 // heard notes an answer of the log, up to which and the lead beyond it may be
 // rendered.
 func (r *runner) heard(page playlog.Page) {
-	r.lead, r.answer = page.Lead, page.Now
+	r.lead, r.answer, r.others = page.Lead, page.Now, page.Watched
 	// One answer with a clock that is off must not stand for hours of log.
 	if most := r.e.Now().Add(maxAhead); r.answer.After(most) {
 		r.answer = most
@@ -155,7 +159,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 			return r.e.Now() // the log is gone as well
 		}
 	}
-	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && now.Sub(r.watched) < watchInterval {
+	if now.Sub(r.answer) < logInterval && len(r.pending) == 0 && (now.Sub(r.watched) < watchInterval || len(r.unseen) > 0) {
 		return r.answer.Add(logInterval)
 	}
 	if !r.unchanged(ctx) {
@@ -175,6 +179,9 @@ func (r *runner) sync(ctx context.Context) time.Time {
 	r.mu.Lock()
 	r.logState.ID, r.logState.Pending = r.logID, int64(len(r.pending))
 	r.mu.Unlock()
+	if len(r.unseen) > 0 {
+		return r.e.Now().Add(logInterval)
+	}
 	if now.Sub(r.watched) >= watchInterval && r.tl != nil && r.e.heads.watch(r.id, r.logID) {
 		r.watched = now
 	} else if now.Sub(r.watched) >= watchInterval && r.tl != nil {
@@ -192,7 +199,7 @@ func (r *runner) sync(ctx context.Context) time.Time {
 // of all of it, and so it is complete for cuts that start before that time and
 // the lead (design §2, log protocol 3).
 func (r *runner) unchanged(ctx context.Context) bool {
-	if r.acked.number == 0 || len(r.pending) > 0 || r.failures > 0 {
+	if r.acked.number == 0 || len(r.pending) > 0 || len(r.unseen) > 0 || r.failures > 0 {
 		return false
 	}
 	heads, ok := r.e.heads.get(ctx, r.e.life)
@@ -296,26 +303,10 @@ func (r *runner) catchUp(ctx context.Context) error {
 func (r *runner) adopt(ctx context.Context, cuts []playlog.Cut) {
 	r.due = nil
 	r.acked = markOf(&cuts[len(cuts)-1])
-	for _, c := range cuts {
-		r.use(c.Settings)
+	if len(r.unseen) == 0 {
+		r.blind = r.e.Now()
 	}
-	entries := r.resolve(ctx, cuts)
-	if len(entries) == 0 {
-		return
-	}
-	kept := r.tl.Entries()
-	if i := slices.IndexFunc(kept, func(e timeline.Entry) bool { return e.Number >= entries[0].Number }); i >= 0 {
-		kept = kept[:i] // of what was to follow here, nothing has been shown
-	}
-	switch {
-	case len(kept) == 0 || kept[len(kept)-1].Number != entries[0].Number-1:
-		r.tl = timeline.New(entries, r.e.Window)
-	case len(kept) == len(r.tl.Entries()):
-		r.tl = r.tl.With(r.e.Now(), entries...)
-	default:
-		r.tl = timeline.New(slices.Concat(kept, entries), r.e.Window)
-	}
-	r.show()
+	r.follow(ctx, slices.Concat(r.unseen, cuts))
 }
 
 // lost drops all that is known of the log, which is no more: the channel
@@ -364,10 +355,10 @@ func (r *runner) beginAbove(ctx context.Context, floor playlog.Numbers) error {
 	if n := len(page.Cuts); n > 0 {
 		last = markOf(&page.Cuts[n-1])
 		r.use(page.Settings)
-		if entries := r.resolve(ctx, page.Cuts); len(entries) > 0 {
+		if entries, _ := r.resolve(ctx, page.Cuts); len(entries) > 0 {
 			rebase := slices.IndexFunc(entries, func(e timeline.Entry) bool { return e.Number == lastRebase(page.Cuts) })
 			if rebase >= 0 && above(&entries[rebase].Cut, below(floor)) {
-				r.acked, r.pending, r.due = last, nil, nil
+				r.acked, r.pending, r.due, r.unseen = last, nil, nil, nil
 				r.tl = timeline.New(entries[rebase:], r.e.Window)
 				r.show()
 				return nil
@@ -571,8 +562,11 @@ func (r *runner) thaw(ctx context.Context, s playlog.Source) (*timeline.Asset, e
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	data, err := r.e.Log.Frozen(ctx, r.id, r.logID, s.Digest)
-	if err != nil {
+	switch {
+	case errors.Is(err, playlog.ErrNotFrozen):
 		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	p, err := packed.Unmarshal(data)
 	if err != nil {

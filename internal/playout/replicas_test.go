@@ -127,6 +127,9 @@ type cluster struct {
 	named    map[string]string // by track and number
 	last     map[string]int64  // by replica and track: numbers never go back on one engine
 	agree    bool              // all engines must name the same
+	ids      []string          // of the tracks that all have; nil: any
+	refuses  *replica          // may answer ErrNotReady; nil: none may
+	refused  time.Duration     // for how long it has
 }
 
 func newCluster(t testing.TB, offsets ...time.Duration) *cluster {
@@ -139,10 +142,13 @@ func newCluster(t testing.TB, offsets ...time.Duration) *cluster {
 }
 
 // launch starts a replica, or starts it anew with nothing remembered.
-func (c *cluster) launch(i int, offset time.Duration) {
+func (c *cluster) launch(i int, offset time.Duration) { c.launchAt(i, offset, c.station) }
+
+// launchAt is launch for a replica with an origin of its own.
+func (c *cluster) launchAt(i int, offset time.Duration, origin *station) {
 	r := &replica{wire: &wire{Log: c.log}}
 	s := newStation(c.TB, func(o *playout.Options) {
-		o.Schedule, o.Loader, o.Log = c.station, c.station, r.wire
+		o.Schedule, o.Loader, o.Log = c.station, origin, r.wire
 		o.Now = func() time.Time { return time.Now().UTC().Add(offset) }
 		o.Poll = 5*time.Second + time.Duration(i)*700*time.Millisecond // out of phase
 		o.Registerer = prometheus.NewRegistry()
@@ -151,7 +157,7 @@ func (c *cluster) launch(i int, offset time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	r.stop = func() { cancel(); <-done }
+	r.stop = sync.OnceFunc(func() { cancel(); <-done })
 	c.replicas[i] = r
 }
 
@@ -169,8 +175,15 @@ func (c *cluster) look() {
 		if err != nil {
 			c.Fatalf("%s: replica %d: %v", time.Now(), i, err)
 		}
+		if c.ids != nil && !slices.Equal(tracks(m), c.ids) {
+			c.Errorf("%s: replica %d has tracks %q, not %q", time.Now(), i, tracks(m), c.ids)
+		}
 		for _, track := range tracks(m) {
 			d, err := r.Playlist(c.Context(), "one", track)
+			if r == c.refuses && errors.Is(err, playout.ErrNotReady) {
+				c.refused += lookInterval
+				break
+			}
 			if err != nil {
 				c.Fatalf("%s: replica %d: %v", time.Now(), i, err)
 			}
@@ -178,6 +191,8 @@ func (c *cluster) look() {
 		}
 	}
 }
+
+const lookInterval = 500 * time.Millisecond
 
 func (c *cluster) observe(i int, track, body string) {
 	c.Helper()
@@ -233,7 +248,7 @@ func (c *cluster) watch(d time.Duration, then ...func()) {
 		for _, f := range then {
 			f()
 		}
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(lookInterval)
 	}
 }
 

@@ -94,12 +94,17 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	if r.tl == nil {
 		next = r.begin(ctx)
 	}
-	if r.tl != nil && isSlate(r.settings) && !r.alone() {
+	if r.tl != nil && len(r.unseen) > 0 {
+		next = earlier(next, r.catchSight(ctx))
+	}
+	if r.tl != nil && isSlate(r.settings) && !r.alone() && len(r.unseen) == 0 {
 		r.settle(ctx)
 	}
-	if r.tl != nil && r.waits() {
+	if r.tl == nil || len(r.unseen) > 0 {
+		// There is nothing that a cut could follow.
+	} else if r.waits() {
 		next = earlier(next, r.woken.Add(settling))
-	} else if r.tl != nil {
+	} else {
 		if until := r.preload(); !until.IsZero() {
 			next = earlier(next, until)
 		} else {
@@ -174,15 +179,18 @@ func (r *runner) begin(ctx context.Context) time.Time {
 			return time.Time{}
 		}
 	}
-	settings, wait := r.decide()
-	if wait && now.Before(deadline) {
-		return deadline
+	settings := page.Settings // players have the URLs
+	if settings == nil {
+		var wait bool
+		if settings, wait = r.decide(); wait && now.Before(deadline) {
+			return deadline
+		}
 	}
 	var last mark
 	floor := r.floor
 	if n := len(page.Cuts); n > 0 {
-		// What the log says can't be rendered: begin above all that it can
-		// have given out.
+		// What the log has on air can't be rendered: begin above all that it
+		// can have given out.
 		last = markOf(&page.Cuts[n-1])
 		floor = highest(floor, extrapolate(&page.Cuts[n-1], givenUntil(page, now)))
 	}
@@ -217,7 +225,7 @@ func (r *runner) covered(ctx context.Context, page playlog.Page, now time.Time) 
 		return false
 	}
 	r.use(page.Settings)
-	entries := r.resolve(ctx, page.Cuts)
+	entries, _ := r.resolve(ctx, page.Cuts)
 	return len(entries) == len(page.Cuts) || len(entries) > 0 && entries[0].Start.Before(now.Add(-4*r.e.Window))
 }
 
@@ -257,8 +265,11 @@ func (r *runner) resume(ctx context.Context, page playlog.Page) (resumed bool, f
 	}
 	r.retired, r.until = r.replaced(ctx, page.Cuts)
 	r.use(page.Settings)
-	entries := r.resolve(ctx, page.Cuts)
-	if len(entries) == 0 {
+	entries, wait := r.resolve(ctx, page.Cuts)
+	if !r.lists(entries) {
+		if wait && r.e.Now().Before(r.woken.Add(settling)) {
+			return false, floor, errLoading
+		}
 		return false, floor, nil
 	}
 	r.tl, r.acked = timeline.New(entries, r.e.Window), markOf(&page.Cuts[len(page.Cuts)-1])
@@ -307,7 +318,7 @@ func (r *runner) replaced(ctx context.Context, cuts []playlog.Cut) (tracks *view
 		if begins(cuts[from]) && isSlate(cuts[from].Settings) && !isSlate(cuts[to].Settings) {
 			until = cuts[to].Start.Add(retirement)
 			r.use(cuts[from].Settings)
-			if entries := r.resolve(ctx, cuts[from:to]); len(entries) > 0 && r.e.Now().Before(until) {
+			if entries, _ := r.resolve(ctx, cuts[from:to]); len(entries) > 0 && r.e.Now().Before(until) {
 				tracks = newTracks(r.settings, timeline.New(entries, r.e.Window), new(rendered))
 			}
 		}
@@ -327,33 +338,19 @@ func (r *runner) wantsElse(now time.Time) bool {
 	return !wanted.Airing.Same(airs.Airing) // one that began on time may have ended
 }
 
-// resolve puts cuts together with their feeds. Those before the last that can't
-// be rendered are left out.
-func (r *runner) resolve(ctx context.Context, cuts []playlog.Cut) (entries []timeline.Entry) {
-	for _, cut := range cuts {
-		asset, err := r.source(ctx, cut.Asset)
-		var filler *timeline.Feed
-		if err == nil && !cut.Loop {
-			filler, err = r.source(ctx, cut.Filler)
-		}
-		if err != nil {
-			r.report(cut.Asset.URI, fmt.Sprintf("cut %d can't be rendered: %v", cut.Number, err))
-			entries = nil
-			continue
-		}
-		entries = append(entries, timeline.NewEntry(cut, asset, filler))
-	}
-	return entries
-}
-
 // source returns the feed that a cut names, made of what the asset was when it
 // was planned.
 func (r *runner) source(ctx context.Context, s playlog.Source) (*timeline.Feed, error) {
 	asset, err := r.asset(s.URI)
 	if err != nil || asset.Digest != s.Digest {
-		if asset, err = r.thaw(ctx, s); err != nil {
-			return nil, err
+		thawed, fault := r.thaw(ctx, s)
+		switch {
+		case fault != nil && err != nil:
+			return nil, fmt.Errorf("%w; and from its origin: %w", fault, err)
+		case fault != nil:
+			return nil, fault
 		}
+		asset = thawed
 	}
 	return timeline.NewFeed(r.settings, asset, s.Feeds, r.mapOptions(asset))
 }
@@ -487,7 +484,7 @@ func (r *runner) rebase(ctx context.Context, settings *playlog.Settings, last ma
 		}
 		return err
 	}
-	r.floor = playlog.Numbers{}
+	r.floor, r.unseen = playlog.Numbers{}, nil
 	r.tl = timeline.New(entries, r.e.Window)
 	r.latest.instant(now) // store time may have jumped back since: nothing is listed before
 	r.show()
@@ -636,7 +633,7 @@ func (r *runner) plan(ctx context.Context, begun time.Time) time.Time {
 		planned.Previous = r.head().digest
 		before := r.tl.Last()
 		err := r.commit(ctx, []timeline.Entry{planned.Entry})
-		if r.tl == nil || r.tl.Last() != before {
+		if r.tl == nil || r.tl.Last() != before || len(r.unseen) > 0 {
 			return now // the log had something else: look at that first
 		}
 		if err != nil {

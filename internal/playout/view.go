@@ -126,9 +126,16 @@ func (c *channel) playlist(ctx context.Context, t *track) (*Document, error) {
 	}
 	now := t.rendered.instant(c.e.Now())
 	tl := t.tl.Load()
-	d := NewDocument(tl.AppendPlaylist(make([]byte, 0, 4096), t.settings, t.index, now))
+	target := tl.OnAir(now).TargetDuration
+	body := tl.AppendPlaylist(make([]byte, 0, 4096), t.settings, t.index, now)
+	if len(body) == 0 || tl.Stands(now) > target*3/2 {
+		// None is better than one without segments, or one that should have
+		// changed by now (draft 6.2.2): whoever asks can ask another engine.
+		return nil, ErrNotReady
+	}
+	d := NewDocument(body)
 	d.Changes = local.Add(tl.NextChange(t.index, now).Sub(now))
-	d.TargetDuration = tl.OnAir(now).TargetDuration
+	d.TargetDuration = target
 	c.e.m.rendered(asked, local, before)
 	t.doc.Store(d)
 	return d, nil

@@ -28,6 +28,17 @@ func (tl *Timeline) Window(k int, t time.Time) Window {
 	return Window{first, end - 1, tl.entries[cut].TargetDuration}
 }
 
+// Lists says whether every track lists a segment at t. That is so unless t is
+// before the timeline's beginning, or hardly after it.
+func (tl *Timeline) Lists(t time.Time) bool {
+	for k := range tl.entries[0].Tracks {
+		if w := tl.Window(k, t); w.Last < w.First {
+			return false
+		}
+	}
+	return true
+}
+
 // headDate returns where the windows of all tracks begin at t. It is chosen on
 // the primary: the latest segment with which the listed ones sum to the
 // window's length or more. It lies further back where another track has holes
@@ -93,7 +104,7 @@ func (tl *Timeline) headBefore(k int, end int64, cut int, length func(*Entry) ti
 }
 
 // NextChange returns the first instant after t at which the playlist of track
-// k is another one.
+// k is another one; where the timeline stands still, one that may have passed.
 func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
 	now, own := tl.Window(k, t), tl.nextEnd(k, t)
 	ranges := tl.appendDateRanges(nil, t)
@@ -106,7 +117,7 @@ func (tl *Timeline) NextChange(k int, t time.Time) time.Time {
 			}
 		}
 		at = next
-		if !at.Before(own) || tl.Window(k, at) != now || !bytes.Equal(tl.appendDateRanges(nil, at), ranges) {
+		if !at.Before(own) || tl.Stands(at) > 0 || tl.Window(k, at) != now || !bytes.Equal(tl.appendDateRanges(nil, at), ranges) {
 			return at
 		}
 	}
@@ -149,10 +160,13 @@ func (tl *Timeline) DiscontinuitySequence(k int, w Window) int64 {
 	return number
 }
 
-// AppendPlaylist appends the media playlist of track k at t to dst. It lists
-// at least one segment if t is not before the timeline's beginning.
+// AppendPlaylist appends the media playlist of track k at t to dst. Where it
+// would have no segment, nothing is appended: see Lists.
 func (tl *Timeline) AppendPlaylist(dst []byte, settings *playlog.Settings, k int, t time.Time) []byte {
 	w := tl.Window(k, t)
+	if w.Last < w.First {
+		return dst
+	}
 	cut := tl.cutOf(k, w.First)
 	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
 	dst = strconv.AppendInt(dst, int64(settings.Version), 10)

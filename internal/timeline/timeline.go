@@ -44,7 +44,8 @@ type Timeline struct {
 	window  time.Duration
 	base    int64 // see Base
 	longest time.Duration
-	ranged  bool // some have date ranges
+	ranged  bool      // some have date ranges
+	end     time.Time // nothing is known of what airs from then on; zero: there is no such instant
 }
 
 // New returns a timeline. Entries are in order and have at least one; window
@@ -92,6 +93,22 @@ func (tl *Timeline) With(now time.Time, more ...Entry) *Timeline {
 		next.base = tl.base
 	}
 	return next
+}
+
+// Until returns a timeline that stands still from an instant on: what airs then
+// is not known.
+func (tl *Timeline) Until(end time.Time) *Timeline {
+	still := *tl
+	still.end = end
+	return &still
+}
+
+// Stands returns for how long the timeline has been standing still at t.
+func (tl *Timeline) Stands(t time.Time) time.Duration {
+	if tl.end.IsZero() {
+		return 0
+	}
+	return max(t.Sub(tl.end), 0)
 }
 
 // longest returns the longest segment that cuts name.
@@ -229,6 +246,7 @@ func (tl *Timeline) cutOf(k int, n int64) int {
 // next returns the media sequence number of the first segment of track k that
 // is not recorded at t, and the index of its cut.
 func (tl *Timeline) next(k int, t time.Time) (n int64, cut int) {
+	t = t.Add(-tl.Stands(t))
 	// A track's last segment may reach into the next cut, but no further than
 	// it is long: what ended that long ago has been recorded.
 	i := sort.Search(len(tl.entries), func(i int) bool { return tl.entries[i].Start.After(t.Add(-tl.longest)) })

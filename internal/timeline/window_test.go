@@ -37,21 +37,23 @@ func TestNothingEarly(t *testing.T) {
 	c.check()
 }
 
+// demuxed is a film with sound of its own.
+func demuxed(t testing.TB, name string, video, audio []string) *timeline.Asset {
+	p := muxed(name, video...)
+	for i := range p.Multivariant.Variants {
+		p.Multivariant.Variants[i].Audio = "aac"
+	}
+	p.Multivariant.Renditions = []hls.Rendition{{Type: hls.Audio, URI: "a", GroupID: "aac", Name: "English", Language: "en", Default: true, Autoselect: true}}
+	p.Media["a"] = media("https://vod.example/"+name+"/a", ".aac", audio...)
+	return newAsset(t, p)
+}
+
 // TestHeadsTogether: a track with holes has fewer seconds of the same time. All
 // tracks then begin earlier; none does so alone.
 func TestHeadsTogether(t *testing.T) {
-	demuxed := func(name string, video, audio []string) *timeline.Asset {
-		p := muxed(name, video...)
-		for i := range p.Multivariant.Variants {
-			p.Multivariant.Variants[i].Audio = "aac"
-		}
-		p.Multivariant.Renditions = []hls.Rendition{{Type: hls.Audio, URI: "a", GroupID: "aac", Name: "English", Language: "en", Default: true, Autoselect: true}}
-		p.Media["a"] = media("https://vod.example/"+name+"/a", ".aac", audio...)
-		return newAsset(t, p)
-	}
 	// Audio ends 2 s before video wherever the event is cut off.
-	film := demuxed("film", repeat(20, "6"), repeat(30, "4"))
-	filler := demuxed("filler", repeat(2, "3"), repeat(3, "2"))
+	film := demuxed(t, "film", repeat(20, "6"), repeat(30, "4"))
+	filler := demuxed(t, "filler", repeat(2, "3"), repeat(3, "2"))
 	c := newChannel(t, filler, film)
 	c.window = time.Second // three target durations count
 	for at := epoch.Add(-time.Minute); at.Before(epoch.Add(3 * time.Minute)); at = at.Add(6 * time.Second) {
@@ -220,5 +222,54 @@ func TestBadPosition(t *testing.T) {
 	}
 	if cut.Tracks[0].First != 1<<40 {
 		t.Error("the cut of the log is changed")
+	}
+}
+
+// TestStandsStill: from the instant on up to which a timeline is known, all
+// tracks list what they listed then, and their next change is never far away.
+func TestStandsStill(t *testing.T) {
+	film := demuxed(t, "film", repeat(20, "6"), repeat(30, "4"))
+	filler := demuxed(t, "filler", repeat(2, "3"), repeat(3, "2"))
+	c := newChannel(t, filler, film)
+	c.events = []timeline.Event{{URI: film.URI, Start: epoch.Add(30 * time.Second), End: epoch.Add(90 * time.Second)}}
+	c.begin()
+	c.until(epoch.Add(28*time.Second), time.Second)
+	whole, event := c.tl, c.tl.Last()
+	c.tl = timeline.New(whole.Entries()[:len(whole.Entries())-1], c.window).Until(event.Start)
+	was := c.tl.Above(c.now)
+	for ; c.now.Before(epoch.Add(time.Minute)); c.now = c.now.Add(time.Second) {
+		for k := range c.settings.Tracks {
+			if w := c.tl.Window(k, c.now); w.Last >= event.Tracks[k].MediaSequence {
+				t.Fatalf("%s: track %d lists %d, the event begins with %d", c.now, k, w.Last, event.Tracks[k].MediaSequence)
+			}
+			if next := c.tl.NextChange(k, c.now); next.After(c.now.Add(filler.Duration())) {
+				t.Errorf("%s: track %d changes at %s", c.now, k, next)
+			}
+		}
+		if stands := max(c.now.Sub(event.Start), 0); c.tl.Stands(c.now) != stands || !c.tl.Lists(c.now) {
+			t.Errorf("%s: it stands for %s, want %s", c.now, c.tl.Stands(c.now), stands)
+		}
+		if c.tl.Contradicts(&event.Cut, c.now) {
+			t.Fatalf("%s: the event contradicts what was listed", c.now)
+		}
+	}
+	if above := c.tl.Above(c.now); above.MediaSequence > was.MediaSequence+2 {
+		t.Errorf("numbers are %v after standing still, were %v", above, was)
+	}
+	if whole.Stands(c.now) != 0 || c.tl.With(c.now).Stands(c.now) != 0 {
+		t.Error("what goes on stands still")
+	}
+}
+
+// TestListsNothing before its beginning, and writes no playlist then.
+func TestListsNothing(t *testing.T) {
+	c := newChannel(t, vod(t, "filler", "2", "2"), vod(t, "film", "6"))
+	c.begin()
+	start := c.tl.Entries()[0].Start
+	for after, lists := range map[time.Duration]bool{-time.Minute: false, 0: false, 2*time.Second - 1: false, 2 * time.Second: true} {
+		body := c.tl.AppendPlaylist(nil, c.settings, 0, start.Add(after))
+		if c.tl.Lists(start.Add(after)) != lists || (len(body) > 0) != lists {
+			t.Errorf("%s after its beginning: %q", after, body)
+		}
 	}
 }
