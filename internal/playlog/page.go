@@ -13,8 +13,15 @@ type wirePage struct {
 	Lead     time.Duration `json:"lead"`
 	Settings *wireSettings `json:"settings,omitempty"`
 	Watched  int64         `json:"watched,omitempty"`
+	Floor    *wireNumbers  `json:"floor,omitempty"`
 	Cuts     []wireCut     `json:"cuts"`
 	More     bool          `json:"more,omitempty"`
+}
+
+// wireNumbers are numbers as JSON.
+type wireNumbers struct {
+	MediaSequence         int64 `json:"media_sequence"`
+	DiscontinuitySequence int64 `json:"discontinuity_sequence"`
 }
 
 // WireCut and WirePage are the types whose fields are the JSON of a [Cut] and a
@@ -36,6 +43,10 @@ func (p Page) MarshalJSON() ([]byte, error) {
 	if !p.Watched.IsZero() {
 		w.Watched = p.Watched.UnixNano()
 	}
+	if p.Floor != (Numbers{}) {
+		floor := wireNumbers(p.Floor)
+		w.Floor = &floor
+	}
 	return json.Marshal(w)
 }
 
@@ -54,6 +65,9 @@ func (p *Page) UnmarshalJSON(data []byte) error {
 	}
 	if w.Watched != 0 {
 		p.Watched = instant(w.Watched)
+	}
+	if w.Floor != nil {
+		p.Floor = Numbers(*w.Floor)
 	}
 	return nil
 }

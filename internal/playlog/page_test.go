@@ -19,6 +19,7 @@ func TestPage(t *testing.T) {
 	}
 	for _, want := range []playlog.Page{
 		{ID: "x", Now: now, Lead: playlog.Lead, Cuts: []playlog.Cut{}},
+		{ID: "x", Now: now, Lead: playlog.Lead, Cuts: []playlog.Cut{}, Floor: playlog.Numbers{MediaSequence: 1, DiscontinuitySequence: 2}},
 		{ID: "x", Now: now, Lead: playlog.Lead, Cuts: []playlog.Cut{cut}, Settings: cut.Settings, Watched: now.Add(-1), More: true},
 		{ID: "x", Now: now, Cuts: []playlog.Cut{}, Settings: &playlog.Settings{Version: 7, Multivariant: hls.Multivariant{Variants: []hls.Variant{{URI: "v"}}}}},
 	} {

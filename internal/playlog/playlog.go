@@ -57,6 +57,27 @@ func FirstNumbers(start time.Time) Numbers {
 	return Numbers{int64(elapsed / time.Second), 1 + int64(elapsed/discontinuityStep)%discontinuityWrap}
 }
 
+// noticing is how long engines go on with a channel that was deleted, at most.
+const noticing = time.Minute
+
+// Floor returns numbers above what the log of a channel that is deleted now has
+// given out, and will until engines notice: last is its last cut, and watched
+// when somebody watched last, which is yet to come where the clock has gone
+// back. It counts a segment a second, as FirstNumbers does: more would put the
+// next log so far above the clock that one after it, of which nobody knows any
+// more, had to go back.
+func Floor(last *Cut, watched, now time.Time) Numbers {
+	if watched.After(now) {
+		now = watched
+	}
+	elapsed := max(now.Sub(last.Start), 0) + noticing
+	floor := Numbers{DiscontinuitySequence: last.DiscontinuitySequence + int64(elapsed/discontinuityStep) + RebaseStep}
+	for _, p := range last.Tracks {
+		floor.MediaSequence = max(floor.MediaSequence, p.MediaSequence+int64(elapsed/time.Second)+RebaseStep)
+	}
+	return floor
+}
+
 // Kind says what a cut puts on air.
 type Kind string
 
@@ -268,6 +289,10 @@ type Page struct {
 	// store's clock has gone back since: numbers have been given out up to
 	// then, and a rebase, which is above them, sets it to its own instant.
 	Watched time.Time
+	// Floor has the least numbers with which a log without a cut may begin:
+	// above those of a channel with the same id that was deleted. Zero where
+	// none is remembered, and of a log with a cut.
+	Floor Numbers
 	// More says that the page is full: the log goes on after the last of Cuts.
 	// Only between a store and its client; the pages of a Log have it all.
 	More bool

@@ -565,6 +565,50 @@ func TestChannelIsMadeAnewUnwritten(t *testing.T) {
 	})
 }
 
+// remembering is a store that remembers how the log of a channel ended that was
+// deleted.
+type remembering struct {
+	playlog.Log
+	floor playlog.Numbers
+}
+
+func (r *remembering) Read(ctx context.Context, channel string, after int64) (playlog.Page, error) {
+	page, err := r.Log.Read(ctx, channel, after)
+	if page.Settings == nil {
+		page.Floor = r.floor
+	}
+	return page, err
+}
+
+// TestChannelIsMadeAnewUnseen: no engine runs while a channel is deleted and
+// made anew, whose numbers the clock is not above yet.
+func TestChannelIsMadeAnewUnseen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		memory := playlog.NewMemory(playlog.Lead)
+		log := &remembering{Log: memory}
+		c := newCluster(t)
+		c.log, c.replicas = log, make([]*replica, 2)
+		defer c.close()
+		c.set(func() { c.events["one"] = []scheduleclient.Event{event("a", -time.Minute, time.Hour)} })
+		for range 4 {
+			for i := range c.replicas {
+				c.launch(i, 0)
+			}
+			c.watch(3 * time.Second)
+			for _, r := range c.replicas {
+				r.stop()
+			}
+			page, err := memory.Read(t.Context(), "one", -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.floor = playlog.Floor(&page.Cuts[0], page.Watched, page.Now)
+			memory.Delete("one")
+			c.set(func() { c.events["one"] = []scheduleclient.Event{event("b", -time.Minute, time.Hour)} })
+		}
+	})
+}
+
 // machine is a computer whose date may be wrong, and be set while it runs.
 type machine struct {
 	mu  sync.Mutex

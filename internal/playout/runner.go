@@ -187,7 +187,7 @@ func (r *runner) begin(ctx context.Context) time.Time {
 		}
 	}
 	var last mark
-	floor := r.floor
+	floor := highest(r.floor, page.Floor)
 	if n := len(page.Cuts); n > 0 {
 		// What the log has on air can't be rendered: begin above all that it
 		// can have given out.

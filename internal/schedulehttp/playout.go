@@ -198,6 +198,7 @@ func (h *handler) documentPlayout() {
 		"lead":     "How long before its start a cut must be appended, nanoseconds.",
 		"settings": "Those in force after the last cut of the log.",
 		"watched":  "When an engine last said that somebody watches, before this; nanoseconds since 1970. Absent: never.",
+		"floor":    "Of a log without a cut: the least numbers that it may begin with, as a channel with this id was deleted that had lower ones. Absent: none is remembered.",
 		"cuts":     "In order.",
 		"more":     "The log goes on after the last of these: ask again with its number.",
 	})

@@ -94,17 +94,22 @@ func (p *Playout) decide(ctx context.Context, tx *sql.Tx, channel string) (now t
 	}, nil
 }
 
+func (p *Playout) postgresTime(ctx context.Context, q queryer, channel, lock string) (time.Time, error) {
+	now, err := postgresTime(ctx, q, channel, lock)
+	if err == nil && p.clock != nil {
+		return p.clock(), nil
+	}
+	return now, err
+}
+
 // postgresTime waits for a lock on a channel's log and reads the clock while it
 // has it. The lock ends with the transaction, or with the statement.
-func (p *Playout) postgresTime(ctx context.Context, q queryer, channel, lock string) (time.Time, error) {
+func postgresTime(ctx context.Context, q queryer, channel, lock string) (time.Time, error) {
 	var microseconds int64
 	err := q.QueryRowContext(ctx, `WITH held AS MATERIALIZED (SELECT `+lock+`(hashtextextended('playout/' || $1::text, 0)))
 		SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM held`, channel).Scan(&microseconds)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("lock the playout log of channel %s: %w", channel, err)
-	}
-	if p.clock != nil {
-		return p.clock(), nil
 	}
 	return time.UnixMicro(microseconds).UTC(), nil
 }
@@ -116,14 +121,19 @@ func (p *Playout) Read(ctx context.Context, channel string, after int64) (playlo
 		return playlog.Page{}, err
 	}
 	page, err := p.page(ctx, p.store.read, channel, after, now)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return page, err
+	if errors.Is(err, sql.ErrNoRows) {
+		if err := p.create(ctx, channel); err != nil {
+			return playlog.Page{}, err
+		}
+		page, err = p.page(ctx, p.store.read, channel, after, now)
 	}
-	if err := p.create(ctx, channel); err != nil {
-		return playlog.Page{}, err
+	if err != nil {
+		return page, notFound(err, "channel", channel)
 	}
-	page, err = p.page(ctx, p.store.read, channel, after, now)
-	return page, notFound(err, "channel", channel)
+	if page.Settings == nil { // it has no cut
+		page.Floor, err = formerLog(ctx, p.store.read, channel)
+	}
+	return page, err
 }
 
 // create makes the log of a channel that has none yet.

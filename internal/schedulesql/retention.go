@@ -37,7 +37,8 @@ func (p *Playout) Sweep(ctx context.Context, log *slog.Logger) {
 
 // sweep deletes cuts that are older than 30 days, but for the last 500 of
 // each log and the one with its settings, and then the frozen assets that no
-// cut names and that are older than an hour. Each statement deletes few rows of
+// cut names and that are older than an hour, and what is known of logs that are
+// no more. Each statement deletes few rows of
 // one log: appends come in between.
 func (p *Playout) sweep(ctx context.Context) error {
 	rows, err := p.store.read.QueryContext(ctx, `SELECT id FROM playout_logs`)
@@ -62,7 +63,7 @@ func (p *Playout) sweep(ctx context.Context) error {
 			return fmt.Errorf("sweep playout log %s: %w", id, err)
 		}
 	}
-	return nil
+	return p.store.forgetLogs(ctx, now)
 }
 
 func (p *Playout) sweepLog(ctx context.Context, id string, now time.Time) error {

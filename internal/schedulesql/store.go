@@ -169,11 +169,18 @@ func (s *Store) PutChannel(ctx context.Context, c schedule.Channel, only schedul
 // DeleteChannel implements [schedule.Store].
 func (s *Store) DeleteChannel(ctx context.Context, id string, only schedule.Condition) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		now, err := s.lockLog(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		stored, err := lockChannel(ctx, tx, id)
 		if err != nil {
 			return err
 		}
 		if err := only.Check(&stored); err != nil {
+			return err
+		}
+		if err := rememberLog(ctx, tx, id, now); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM channels WHERE id = $1`, id)
