@@ -54,6 +54,7 @@ type logSync struct {
 	news      bool             // heard of, and not told
 	stood     bool             // the latest read took longer than it may: the process stood still, which says nothing of the log
 	acked     mark             // the last cut that the log is known to have
+	target    time.Duration    // target duration of the log's last cut, as far as it was read: none has less
 	answer    time.Time        // store time of its latest answer: it is complete for cuts that start before answer + lead
 	watched   time.Time        // when it was last told that somebody watches
 	floor     playlog.Numbers  // above what was published of a log that is no more
@@ -106,6 +107,9 @@ func (r *runner) read(ctx context.Context, after int64) (playlog.Page, error) {
 	defer cancel()
 	page, err := r.e.Log.Read(ctx, r.id, after)
 	r.stood = err != nil && time.Since(begun) > patience+time.Second
+	if n := len(page.Cuts); n > 0 {
+		r.target = page.Cuts[n-1].TargetDuration
+	}
 	// An engine that began alone has had no log yet.
 	if err == nil && (r.tl == nil || r.logID == "" || page.ID == r.logID) {
 		r.logID = page.ID
@@ -454,7 +458,8 @@ func (r *runner) push(ctx context.Context, entries []timeline.Entry) error {
 	if len(page.Cuts) == len(cuts) { // and nobody has appended more since
 		r.heard(page)
 	}
-	r.acked, r.watched, r.failures = markOf(&cuts[len(cuts)-1]), page.Now, 0
+	last := &cuts[len(cuts)-1]
+	r.acked, r.target, r.watched, r.failures = markOf(last), last.TargetDuration, page.Now, 0
 	r.committed(cuts)
 	return nil
 }

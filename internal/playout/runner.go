@@ -514,6 +514,7 @@ func (r *runner) genesis(settings *playlog.Settings, now time.Time, number int64
 			}
 		}
 	}
+	g.TargetDuration = max(g.TargetDuration, r.target)
 	return g
 }
 

@@ -61,7 +61,8 @@ func newForgetful(t *testing.T, replicas int) (*cluster, *forgetful) {
 
 // TestAllAreKilledAndTheAssetIsLost: what is on air is neither frozen nor at
 // its origin when all engines start anew. Until a cut comes that can be
-// rendered there is slate, at once, and on all of them the same.
+// rendered there is slate, at once, and on all of them the same; its segments
+// are shorter than those of what is lost.
 func TestAllAreKilledAndTheAssetIsLost(t *testing.T) {
 	for name, after := range map[string]time.Duration{
 		"in the middle": 30 * time.Second, "the next cut is there": 52 * time.Second,
@@ -73,13 +74,13 @@ func TestAllAreKilledAndTheAssetIsLost(t *testing.T) {
 					c, _ := newForgetful(t, replicas)
 					defer c.close()
 					c.set(func() {
-						c.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute), event("b", 2*time.Minute, time.Minute)}
+						c.events["one"] = []scheduleclient.Event{event("c", 0, time.Minute), event("b", 2*time.Minute, time.Minute)}
 					})
 					c.watch(after)
 					for _, r := range c.replicas {
 						r.stop()
 					}
-					c.set(func() { c.faults[uri("a")] = errors.New("status 404") })
+					c.set(func() { c.faults[uri("c")] = errors.New("status 404") })
 					for i := range c.replicas {
 						c.launch(i, 0)
 					}
