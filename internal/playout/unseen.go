@@ -97,7 +97,7 @@ func (r *runner) follow(ctx context.Context, cuts []playlog.Cut) {
 	}
 	r.unseen = cuts
 	if len(cuts) > 0 {
-		if after, _ := r.resolve(ctx, cuts); r.lists(after) {
+		if after, _ := r.resolve(ctx, cuts[1:]); r.lists(after) {
 			r.tl, r.unseen = timeline.New(after, r.e.Window), nil
 		} else {
 			if len(entries) == 0 {
