@@ -13,10 +13,9 @@ import (
 // digest names what a media playlist plays: SHA-256, in hexadecimal, over all
 // that a channel says of it. That is taken as it is packed, which is a tenth of
 // its text: equal texts are packed equally. Query strings are left out, because
-// tokens in them change while the media stays the same; of what is in force,
-// lasting is a digest without them, from segment scopeFrom on.
-func (m *Media) digest(scopeFrom []int, lasting [][sha256.Size]byte) string {
-	d := digester(make([]byte, 0, len(m.Index)+len(m.Paths.Data)+1<<12))
+// tokens in them change while the media stays the same.
+func (p *Packer) digest(m *Media) string {
+	d := digester(p.scratch[:0])
 	d.flag(m.Independent)
 	d.number(m.Sequence)
 	d.number(int64(len(m.Lengths)))
@@ -27,10 +26,10 @@ func (m *Media) digest(scopeFrom []int, lasting [][sha256.Size]byte) string {
 	d.text(m.Index)
 	d.texts(m.Paths)
 	d.texts(m.Tags)
-	for i, from := range scopeFrom {
-		if i == 0 || lasting[i] != lasting[i-1] {
+	for i, from := range p.scopeFrom {
+		if i == 0 || p.lasting[i] != p.lasting[i-1] {
 			d.number(int64(from))
-			d.text(lasting[i][:])
+			d.text(p.lasting[i][:])
 		}
 	}
 	d.number(-1)
@@ -50,6 +49,7 @@ func (m *Media) digest(scopeFrom []int, lasting [][sha256.Size]byte) string {
 		d.number(int64(r.Planned))
 		d.text(hls.AppendDateRange(nil, r.DateRange))
 	}
+	p.scratch = d
 	sum := sha256.Sum256(d)
 	return hex.EncodeToString(sum[:])
 }

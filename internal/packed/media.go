@@ -132,7 +132,7 @@ func (p *Packer) Finish(m *hls.Media) *Media {
 		packed.Warnings = append(packed.Warnings, fmt.Sprintf("%d EXT-X-DATERANGE left out: a playlist may have %d", more, maxRanges))
 	}
 	packed.Warnings = append(packed.Warnings, m.Warnings...)
-	packed.Digest = packed.digest(p.scopeFrom, p.lasting)
+	packed.Digest = p.digest(packed)
 	if scopes := p.scopes.finish(); scopes.Count > 1 || strings.Trim(string(scopes.First), separator) != "" {
 		packed.Scopes, packed.ScopeFrom = scopes, slices.Clone(p.scopeFrom)
 	}

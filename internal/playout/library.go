@@ -37,6 +37,9 @@ const (
 	// its URLs may expire, and people correct VODs. Until that succeeds the
 	// old one is good.
 	reloadAfter = 30 * time.Minute
+	// checkAfter is how long after its load an asset's origin is asked what
+	// players would meet: the playlists of other channels that start come first.
+	checkAfter = 5 * time.Second
 )
 
 // errLoading is the state of an asset that was asked for and is not there yet.
@@ -152,6 +155,11 @@ func (l *library) fetch(ctx context.Context, key assetKey, e *libraryEntry, d De
 		}
 	}
 	if err != nil {
+		return
+	}
+	select {
+	case <-time.After(checkAfter):
+	case <-ctx.Done():
 		return
 	}
 	for _, warning := range l.check(ctx, key.uri, asset) {
