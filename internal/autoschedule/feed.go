@@ -3,6 +3,7 @@ package autoschedule
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,14 @@ import (
 	"consuo/internal/schedule"
 
 	"github.com/mmcdole/gofeed"
+	"golang.org/x/net/html/charset"
 )
 
 // Limits of a feed, and how often it is asked for.
 const (
 	maxFeed      = 4 << 20 // bytes
 	maxEntries   = 2000
+	maxNesting   = 1000 // of its elements: sloppy HTML in a description goes deep
 	feedTimeout  = 15 * time.Second
 	maxRedirects = 5
 	feedEvery    = 5 * time.Minute
@@ -192,6 +195,10 @@ func readSyndication(body []byte) (entries []schedule.Entry, err error) {
 			err = fmt.Errorf("it can't be parsed: %v", failure)
 		}
 	}()
+	body = withoutControls(body)
+	if body[0] == '<' && nestedTooDeep(body) {
+		return nil, fmt.Errorf("its elements are nested deeper than %d", maxNesting)
+	}
 	feed, err := gofeed.NewParser().Parse(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("it is no Atom, RSS or list of URLs: %w", err)
@@ -213,6 +220,35 @@ func readSyndication(body []byte) (entries []schedule.Entry, err error) {
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// withoutControls drops the control characters that XML can't hold, as gofeed
+// does, so that nestedTooDeep reads what it reads.
+func withoutControls(body []byte) []byte {
+	return slices.DeleteFunc(body, func(b byte) bool { return b < ' ' && b != '\t' && b != '\n' && b != '\r' })
+}
+
+// nestedTooDeep reads XML with gofeed's settings, and stops where that would
+// stop. gofeed calls itself for every level of the elements that it does not
+// know: a feed of 4 MB, which is nothing but begins of elements, would take a
+// gigabyte.
+func nestedTooDeep(body []byte) bool {
+	d := xml.NewDecoder(bytes.NewReader(body))
+	d.Strict, d.CharsetReader = false, charset.NewReaderLabel
+	for depth := 0; ; {
+		token, err := d.Token()
+		if err != nil {
+			return false // the end, or a fault that gofeed finds, too
+		}
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; depth > maxNesting {
+				return true
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
 }
 
 // playlistOf finds the asset of an entry: what is declared as HLS, then what

@@ -368,6 +368,12 @@ lines</description><category>News</category><enclosure url="https://vod/a.mp4" t
 		{"HLS", "#EXTM3U\n#EXT-X-TARGETDURATION:6\n", "error it is an HLS playlist"},
 		{"HTML", "<!doctype html><html><body>Not found</body></html>", "error it is no Atom"},
 		{"binary", "\x00\xff\xfe", "error it is no Atom"},
+		{"Latin-1 with a control character", "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><rss version=\"2.0\"><channel><item><title>\x0b\xc4</title><link>/a.m3u8</link></item></channel></rss>",
+			`https://feed.example/a.m3u8 Ä "" []  ; `},
+		{"sloppy HTML", `<rss version="2.0"><channel><item><link>/a.m3u8</link><description>` + strings.Repeat("<p>x", 200) + `</description></item></channel></rss>`,
+			`https://feed.example/a.m3u8  "` + strings.Repeat("<p>x", 200) + `</description>" []  ; `},
+		{"nothing but begins", `<rss version="2.0" xmlns:x="https://x"><channel>` + strings.Repeat("<x:a>", 2000), "error its elements are nested deeper than 1000"},
+		{"the same, otherwise encoded", "\x3c?xml version=\"1.0\" encoding=\"iso-8859-1\"?><rss version=\"2.0\" xmlns:x=\"\x01\xc4\"><channel>" + strings.Repeat("<x:a>", 2000), "error its elements are nested deeper than 1000"},
 	} {
 		entries, _, err := readFeed(base, []byte(c.text))
 		var got strings.Builder
