@@ -66,6 +66,9 @@ func TestEndedByItself(t *testing.T) {
 	if err := d.Ended(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.HasSuffix(err.Error(), "the disk is full") {
 		t.Errorf("Ended: %v", err)
 	}
+	if err := d.Stop(os.Interrupt); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("Stop: %v", err)
+	}
 }
 
 func TestStartIsGivenUp(t *testing.T) {
