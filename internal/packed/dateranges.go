@@ -66,6 +66,12 @@ func (d *dates) ranges() (ranges []DateRange, dropped int) {
 		ranges = append(ranges, DateRange{DateRange: copied(tag), At: from.at + between(from.date, tag.StartDate)})
 	}
 	slices.SortStableFunc(ranges, func(a, b DateRange) int { return cmp.Compare(a.At, b.At) })
+	measure(ranges)
+	return ranges, 0
+}
+
+// measure works out the lengths of date ranges, which are in order.
+func measure(ranges []DateRange) {
 	next := make(map[string]time.Duration) // where one of a class begins, of those after r
 	for i := range slices.Backward(ranges) {
 		r := &ranges[i]
@@ -81,7 +87,6 @@ func (d *dates) ranges() (ranges []DateRange, dropped int) {
 		}
 		next[r.Class] = r.At
 	}
-	return ranges, 0
 }
 
 // between returns the time from one date to another. Who writes the year 9999
