@@ -94,10 +94,7 @@ func (r *resolver) short(ref []byte) (uri []byte, ok bool) {
 
 // passed notes where a reference is that needed no work.
 func (r *resolver) passed(ref []byte, absolute bool) {
-	path := ref
-	if query := bytes.IndexByte(ref, '?'); query >= 0 {
-		path = ref[:query]
-	}
+	path, _, _ := bytes.Cut(ref, []byte{'?'})
 	r.near, r.nearAbsolute = append(r.near[:0], path[:bytes.LastIndexByte(path, '/')+1]...), absolute
 }
 
