@@ -237,7 +237,7 @@ func (h *handler) readEvent(ctx context.Context, in eventInput, channelID, id, l
 		rest.Slot = schedule.Slot{Start: schedule.MinTime, End: schedule.MinTime.Add(1)}
 		return e, append(faults, faultsAt(location, rest.Check())...)
 	}
-	if e.End.IsZero() && schedule.CheckURI(e.URI) == "" {
+	if in.End == nil && in.EndTime == nil && in.Duration == nil && schedule.CheckURI(e.URI) == "" {
 		duration, err := h.probe(ctx, e.URI)
 		if err != nil {
 			return e, []error{&huma.ErrorDetail{Location: location + ".duration",
