@@ -190,6 +190,7 @@ func startDaemons(o Options, fail context.CancelCauseFunc) (started []*daemon.Da
 		{"schedule", []string{
 			"PORT=" + strconv.Itoa(o.SchedulePort),
 			"DATABASE_URL=" + filepath.Join(o.DataDir, "demo.db"),
+			"ENGINE_URL=http://localhost:" + strconv.Itoa(o.EnginePort),
 		}},
 		{"engine", []string{
 			"PORT=" + strconv.Itoa(o.EnginePort),

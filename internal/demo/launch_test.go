@@ -54,6 +54,9 @@ func TestDemo(t *testing.T) {
 		if len(variants) != 2 {
 			t.Errorf("%d variants:\n%s", len(variants), text)
 		}
+		if list := body(t, "http://localhost:"+schedule+"/channels.m3u"); !strings.Contains(list, "\n"+url+"\n") {
+			t.Errorf("the schedule's links lead elsewhere:\n%s", list)
+		}
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
