@@ -279,6 +279,45 @@ func TestPlaysASchedule(t *testing.T) {
 	})
 }
 
+// The status is of the instant at which it is asked for, as playlists are.
+func TestStatusIsOfNow(t *testing.T) {
+	onAir(t, func(t *testing.T, s *station) {
+		s.set(func() { s.events["one"] = []scheduleclient.Event{event("a", -time.Second, 3*time.Minute)} })
+		v := s.viewer()
+		v.watch(5 * time.Second)
+		status := func() playout.Status {
+			status, err := s.Status(t.Context(), "one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return status
+		}
+		for range 20 {
+			time.Sleep(time.Second)
+			track := status().Tracks[0]
+			d, err := s.Playlist(t.Context(), "one", track.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed := int64(strings.Count(string(d.Body), "#EXTINF"))
+			if want := fmt.Sprintf("#EXT-X-MEDIA-SEQUENCE:%d\n", track.MediaSequence); !strings.Contains(string(d.Body), want) || track.LastMediaSequence != track.MediaSequence+listed-1 {
+				t.Fatalf("%s %+v, listed %d, the playlist is\n%s", time.Now(), track, listed, d.Body)
+			}
+		}
+		// An event that is taken out is on air until the cut that this brings.
+		s.set(func() { s.events["one"] = nil })
+		for {
+			time.Sleep(time.Second)
+			v.look()
+			if on := status().Now; on.Kind != playlog.Event {
+				break
+			} else if on.Title != "a" || on.Reason != playlog.Scheduled {
+				t.Fatalf("on air is %+v", on)
+			}
+		}
+	})
+}
+
 func TestEditsShowInTime(t *testing.T) {
 	// Poll interval + lead + two segments of what was on air, and the one
 	// that has to be recorded before it is listed.

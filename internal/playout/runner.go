@@ -92,7 +92,9 @@ func (r *runner) step(ctx context.Context) time.Duration {
 		next = r.sync(ctx)
 	}
 	if r.tl == nil {
-		next = r.begin(ctx)
+		if next = r.begin(ctx); r.tl != nil { // or requests would have to wait for the log after a lead
+			next = earlier(next, later(r.answer.Add(logInterval), r.e.Now()))
+		}
 	}
 	if r.tl != nil && len(r.unseen) > 0 {
 		next = earlier(next, r.catchSight(ctx))
