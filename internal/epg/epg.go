@@ -132,6 +132,9 @@ func (x *XMLTV) Event(c Channel, e schedule.Event) {
 	x.w.WriteString("  </programme>\n")
 }
 
+// Flush sends what was written, and returns the first error of the writer.
+func (x *XMLTV) Flush() error { return x.w.Flush() }
+
 // Close ends the guide and returns the first error of the writer.
 func (x *XMLTV) Close() error {
 	x.w.WriteString("</tv>\n")

@@ -16,11 +16,15 @@ import (
 	"consuo/internal/schedule"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 )
 
 // AsRun returns what of a channel's events has really aired within a slot, from
 // its playout log.
 type AsRun func(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Airing, error)
+
+// guideChannelTime is how long a peer may take to read one channel of a guide.
+const guideChannelTime = time.Minute
 
 // A guide without a range reaches from yesterday to two weeks ahead.
 const (
@@ -139,11 +143,11 @@ func (h *handler) writeGuide(ctx context.Context, channels []schedule.Channel, q
 			list[i] = h.guideChannel(c, "")
 			x.Channel(list[i])
 		}
+		_, w := humachi.Unwrap(out)
 		for i, c := range channels {
-			events, _, err := h.Store.Events(ctx, c.ID, within)
-			if err == nil {
-				events, err = h.asAired(ctx, c.ID, events)
-			}
+			// A large guide may take a slow peer minutes: each channel has its own time.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(guideChannelTime)) // a writer without deadlines waits for its peer
+			events, err := h.airedWithin(ctx, c.ID, within)
 			if _, deleted := errors.AsType[*schedule.NotFoundError](err); deleted {
 				continue // since the list was read
 			}
@@ -154,9 +158,24 @@ func (h *handler) writeGuide(ctx context.Context, channels []schedule.Channel, q
 			for _, e := range events {
 				x.Event(list[i], e)
 			}
+			if x.Flush() != nil {
+				return
+			}
 		}
 		_ = x.Close() // the peer is gone, there is nobody to tell
 	}}, nil
+}
+
+// airedWithin reads a channel's part of a guide, whatever has become of the time
+// for the whole request.
+func (h *handler) airedWithin(ctx context.Context, channelID string, within schedule.Slot) ([]schedule.Event, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
+	defer cancel()
+	events, _, err := h.Store.Events(ctx, channelID, within)
+	if err != nil {
+		return nil, err
+	}
+	return h.asAired(ctx, channelID, events)
 }
 
 // asAired puts the times of the playout log in, where something has aired.

@@ -4,12 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"consuo/internal/playlog"
 	"consuo/internal/schedule"
+	"consuo/internal/schedulesql"
 )
 
 func TestGuide(t *testing.T) {
@@ -103,5 +108,51 @@ func TestGuideAsRun(t *testing.T) {
 	want := `start="` + late.Start.Format("20060102150405") + ` +0000"`
 	if a := c.do("GET", "/epg.xml", nil, ""); !strings.Contains(a.body, want) {
 		t.Errorf("%s lacks %s", a.body, want)
+	}
+}
+
+// deadlines records those that a handler sets for its answer.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// A guide may take a slow peer longer than a request may last: each of its
+// channels has its own time, to be read and to be written.
+func TestGuideSlowPeer(t *testing.T) {
+	store, err := schedulesql.Open(t.Context(), filepath.Join(t.TempDir(), "schedule.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var read []time.Time
+	handler, err := New(Options{Store: store, Playout: store.Playout(playlog.Lead), Logger: slog.New(slog.DiscardHandler),
+		AsRun: func(ctx context.Context, _ string, _ schedule.Slot) ([]schedule.Airing, error) {
+			deadline, _ := ctx.Deadline()
+			read = append(read, deadline)
+			return nil, ctx.Err()
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, id := range []string{"one", "two"} {
+		if _, err := store.CreateChannel(t.Context(), schedule.Channel{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		e := schedule.Event{ID: "a", ChannelID: id, Title: "on " + id, URI: "https://a/b", Slot: schedule.Slot{Start: now, End: now.Add(time.Hour)}}
+		if err := store.Edit(t.Context(), id, func(tx schedule.Tx) error { return tx.Insert(e) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/epg.xml", nil))
+	if !strings.Contains(w.Body.String(), "on two") || len(read) != 2 || !read[1].After(read[0]) || len(w.set) != 2 || !w.set[1].After(w.set[0]) {
+		t.Errorf("the store may be read until %v, the peer may read until %v: %s", read, w.set, w.Body)
 	}
 }

@@ -168,11 +168,14 @@ func storeTime(next http.Handler) http.Handler {
 	})
 }
 
+// requestTime is how long a request may keep the store.
+const requestTime = 30 * time.Second
+
 // bounded ends what takes longer than any caller waits, for instance for a disk
 // that hangs.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
