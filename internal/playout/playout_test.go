@@ -372,7 +372,7 @@ func TestDeliveryIsChecked(t *testing.T) {
 	onAir(t, func(t *testing.T, s *station) {
 		s.set(func() { s.warnings = []string{"no CORS"} })
 		s.set(func() { s.events["one"] = []scheduleclient.Event{event("a", 0, time.Minute)} })
-		s.viewer().watch(5 * time.Second)
+		s.viewer().watch(10 * time.Second) // it is asked 5 s after the asset was loaded
 		status, _ := s.Status(t.Context(), "one")
 		if len(status.Problems) != 1 || status.Problems[0].Text != "no CORS" || string(status.Problems[0].URI) != uri("a") {
 			t.Errorf("problems: %v", status.Problems)
