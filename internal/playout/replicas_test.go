@@ -1058,7 +1058,6 @@ func TestTimeGoesBackBeforeAnybodyAsks(t *testing.T) {
 	})
 }
 
-// TestStoreAwayForLong: more provisional cuts than a batch has.
 // A channel that began alone has its log, and says so, though no cut follows.
 func TestBegunAloneWithNothingScheduled(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -1076,6 +1075,7 @@ func TestBegunAloneWithNothingScheduled(t *testing.T) {
 	})
 }
 
+// TestStoreAwayForLong: more provisional cuts than a batch has.
 func TestStoreAwayForLong(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := newCluster(t, 0)
