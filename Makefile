@@ -102,7 +102,7 @@ bench: ## benchmarks of PKG
 fuzz: ## every fuzz test of PKG for FUZZTIME (10m)
 	@go list $(PKG) | while read -r pkg; do \
 	  for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
-	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$pkg" || exit 1; \
 	  done; done
 
 .PHONY: soak
