@@ -1,10 +1,7 @@
 package hls
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -29,54 +26,6 @@ func (v *Variant) AudioOnly() bool {
 // cut by: the first with video, else the first.
 func (m *Multivariant) Primary() int {
 	return max(0, slices.IndexFunc(m.Variants, func(v Variant) bool { return !v.AudioOnly() }))
-}
-
-// Digest names what a presentation plays: SHA-256, in hexadecimal, over all
-// that a player of it is told. Query strings are left out, because tokens in
-// them change while the media stays the same, and so is where the playlists
-// themselves were read from. media returns the digest of a media playlist, ""
-// where there is none.
-func (m *Multivariant) Digest(media func(uri string) string) string {
-	b := digestFlag(nil, m.IndependentSegments)
-	b = digestNumber(b, int64(len(m.Variants)))
-	for _, v := range m.Variants {
-		uri := v.URI
-		v.URI = WithoutQuery(v.URI)
-		b = digestText(b, string(AppendVariant(nil, &v)))
-		b = digestText(b, media(uri))
-	}
-	b = digestNumber(b, int64(len(m.Renditions)))
-	for _, r := range m.Renditions {
-		uri := r.URI
-		r.URI = WithoutQuery(r.URI)
-		b = digestText(b, string(AppendRendition(nil, &r)))
-		if uri != "" {
-			b = digestText(b, media(uri))
-		}
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// The functions that follow append values to what a digest is made of, so that
-// no two sequences of values are the same bytes.
-
-func digestText(dst []byte, s string) []byte {
-	return append(digestNumber(dst, int64(len(s))), s...)
-}
-
-func digestNumber(dst []byte, n int64) []byte {
-	if 0 <= n && n < 10 { // most are
-		return append(dst, byte('0'+n), ' ')
-	}
-	return append(strconv.AppendInt(dst, n, 10), ' ')
-}
-
-func digestFlag(dst []byte, b bool) []byte {
-	if b {
-		return digestNumber(dst, 1)
-	}
-	return digestNumber(dst, 0)
 }
 
 // WithoutQuery cuts the query string of an HTTP URI: tokens in it change while

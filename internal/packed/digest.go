@@ -10,6 +10,37 @@ import (
 	"consuo/internal/hls"
 )
 
+// digest names what a presentation plays: SHA-256, in hexadecimal, over all
+// that a player of it is told. Query strings are left out, because tokens in
+// them change while the media stays the same, and so is where the playlists
+// themselves were read from.
+func (p *Presentation) digest() string {
+	mv := p.Multivariant
+	var d digester
+	if mv.IndependentSegments {
+		d.number(1)
+	} else {
+		d.number(0)
+	}
+	d.number(int64(len(mv.Variants)))
+	for _, v := range mv.Variants {
+		uri := v.URI
+		v.URI = hls.WithoutQuery(v.URI)
+		d.text(hls.AppendVariant(nil, &v))
+		d.media(p.Media[uri])
+	}
+	d.number(int64(len(mv.Renditions)))
+	for _, r := range mv.Renditions {
+		uri := r.URI
+		r.URI = hls.WithoutQuery(r.URI)
+		d.text(hls.AppendRendition(nil, &r))
+		if uri != "" {
+			d.media(p.Media[uri])
+		}
+	}
+	return d.sum()
+}
+
 // digest names what a media playlist plays: SHA-256, in hexadecimal, over all
 // that a channel says of it. That is taken as it is packed, which is a tenth of
 // its text: equal texts are packed equally. Query strings are left out, because
@@ -50,8 +81,7 @@ func (p *Packer) digest(m *Media) string {
 		d.text(hls.AppendDateRange(nil, r.DateRange))
 	}
 	p.scratch = d
-	sum := sha256.Sum256(d)
-	return hex.EncodeToString(sum[:])
+	return d.sum()
 }
 
 // digester gathers values, so that no two sequences of values are the same
@@ -67,6 +97,15 @@ func (d *digester) text(text []byte) {
 	*d = append(*d, text...)
 }
 
+// media stands for a media playlist; nil: there is none.
+func (d *digester) media(m *Media) {
+	if m == nil {
+		d.text(nil)
+		return
+	}
+	d.text([]byte(m.Digest))
+}
+
 func (d *digester) texts(t *Texts) {
 	d.flag(t != nil)
 	if t != nil {
@@ -76,4 +115,9 @@ func (d *digester) texts(t *Texts) {
 		d.number(int64(t.Tail))
 		d.text(t.Data)
 	}
+}
+
+func (d *digester) sum() string {
+	sum := sha256.Sum256(*d)
+	return hex.EncodeToString(sum[:])
 }

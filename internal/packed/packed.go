@@ -21,7 +21,7 @@ import (
 // Presentation is an hls.Presentation, packed. It is immutable.
 type Presentation struct {
 	URL          string            // names the asset
-	Digest       string            // hls.Multivariant.Digest
+	Digest       string            // names what it plays, see digest
 	Multivariant *hls.Multivariant // its variants and renditions name the playlists
 	Media        map[string]*Media // by the URI that they are named with
 	Warnings     []string
@@ -40,15 +40,6 @@ func New(p *hls.Presentation) *Presentation {
 // Finish settles the digest of a presentation whose playlists were packed one
 // by one.
 func (p *Presentation) Finish() { p.Digest = p.digest() }
-
-func (p *Presentation) digest() string {
-	return p.Multivariant.Digest(func(uri string) string {
-		if m := p.Media[uri]; m != nil {
-			return m.Digest
-		}
-		return ""
-	})
-}
 
 // maxPlain bounds a stored presentation, unpacked, in bytes. One with 300,000
 // segments that have nothing in common is a tenth of it.
